@@ -1,0 +1,3 @@
+//! The always-on container.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! dial-result.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! health.
+
+fn main() {}

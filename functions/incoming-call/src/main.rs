@@ -1,0 +1,3 @@
+//! incoming-call.
+
+fn main() {}

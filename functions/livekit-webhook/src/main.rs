@@ -1,0 +1,3 @@
+//! livekit-webhook.
+
+fn main() {}

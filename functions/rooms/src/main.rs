@@ -1,0 +1,3 @@
+//! rooms.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The real servers, started on free ports.
