@@ -1,1 +1,23 @@
-//! carrier.
+//! The carriers Twilio, Telnyx and SignalWire: what they send, what they are answered, what they are asked.
+//!
+//! Pure: no sockets, no clock. Whoever calls passes the time and sends the requests.
+//!
+//! * [`signature`]: is this webhook the carrier's?
+//! * [`form`]: its body, over bytes.
+//! * [`twiml`]: the answer.
+//! * [`sip_address`]: whom the answer dials.
+//! * [`ticket`]: proofs in URLs and stream parameters that they belong to one call.
+//! * [`rest`]: requests to the carrier as data.
+
+pub mod form;
+pub mod rest;
+pub mod signature;
+mod signed_url;
+pub mod sip_address;
+pub mod ticket;
+pub mod twiml;
+
+pub use form::Form;
+pub use sip_address::{SipAddress, Transport};
+pub use ticket::TicketKey;
+pub use twiml::{Twiml, Verb};

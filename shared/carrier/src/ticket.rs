@@ -1,0 +1,131 @@
+//! Tickets: short proofs that a URL or a stream belongs to one call.
+//!
+//! They are deterministic, so a repeated webhook gives the same document, and they hold only characters that
+//! no proxy re-encodes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+/// Bytes of the MAC that are kept.
+const MAC_LEN: usize = 18;
+
+/// The key all tickets of a deployment are made with.
+#[derive(Clone)]
+pub struct TicketKey([u8; 32]);
+
+impl std::fmt::Debug for TicketKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TicketKey")
+    }
+}
+
+/// Why a ticket is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TicketError {
+    /// Not of this call, not of this kind, or altered.
+    #[error("the ticket is not this call's")]
+    Forged,
+    /// Past its expiry.
+    #[error("the ticket has expired")]
+    Expired,
+}
+
+impl TicketKey {
+    /// Derived from a secret that functions and agent share (the LiveKit API secret), so that there is not
+    /// one more secret to deploy, and so that a ticket says nothing about it.
+    pub fn derive(secret: &str) -> Self {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes any key");
+        mac.update(b"ringdown tickets 1");
+        Self(mac.finalize().into_bytes().into())
+    }
+
+    /// The path segment of `/dial-result/{ticket}` for a call.
+    pub fn call(&self, call_id: &str) -> String {
+        self.mac("call", call_id, 0)
+    }
+
+    /// Whether `ticket` is [`Self::call`] of this call.
+    ///
+    /// # Errors
+    /// [`TicketError::Forged`] when not.
+    pub fn check_call(&self, call_id: &str, ticket: &str) -> Result<(), TicketError> {
+        same(&self.call(call_id), ticket)
+    }
+
+    /// The `token` parameter of a media stream, good for one use until `expires_at_s` (epoch seconds).
+    pub fn media_stream(&self, call_id: &str, expires_at_s: u64) -> String {
+        format!("{expires_at_s}.{}", self.mac("media-stream", call_id, expires_at_s))
+    }
+
+    /// Whether `ticket` is [`Self::media_stream`] of this call and still good. That it is used once only is
+    /// for the caller to see to: the ticket itself is the key to remember until it expires.
+    ///
+    /// # Errors
+    /// [`TicketError::Forged`] or [`TicketError::Expired`].
+    pub fn check_media_stream(&self, call_id: &str, ticket: &str, now_s: u64) -> Result<(), TicketError> {
+        let (expires_at, _) = ticket.split_once('.').ok_or(TicketError::Forged)?;
+        let expires_at_s = expires_at.parse().map_err(|_| TicketError::Forged)?;
+        same(&self.media_stream(call_id, expires_at_s), ticket)?;
+        if now_s >= expires_at_s { Err(TicketError::Expired) } else { Ok(()) }
+    }
+
+    fn mac(&self, purpose: &str, call_id: &str, expires_at_s: u64) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes any key");
+        mac.update(format!("{purpose}|{expires_at_s}|{call_id}").as_bytes());
+        URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..MAC_LEN])
+    }
+}
+
+fn same(expected: &str, given: &str) -> Result<(), TicketError> {
+    if expected.as_bytes().ct_eq(given.as_bytes()).into() { Ok(()) } else { Err(TicketError::Forged) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_ticket_opens_its_own_call_only() {
+        let key = TicketKey::derive("secret");
+        let ticket = key.call("CA1");
+        assert_eq!(key.check_call("CA1", &ticket), Ok(()));
+        assert_eq!(key.check_call("CA2", &ticket), Err(TicketError::Forged));
+        assert_eq!(key.check_call("CA1", ""), Err(TicketError::Forged));
+        assert_eq!(TicketKey::derive("other").check_call("CA1", &ticket), Err(TicketError::Forged));
+    }
+
+    #[test]
+    fn tickets_need_no_percent_encoding() {
+        let ticket = TicketKey::derive("secret").call("v3:a/b+c");
+        assert!(ticket.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+    }
+
+    #[test]
+    fn a_media_stream_ticket_expires() {
+        let key = TicketKey::derive("secret");
+        let ticket = key.media_stream("CA1", 1000);
+        assert_eq!(key.check_media_stream("CA1", &ticket, 999), Ok(()));
+        assert_eq!(key.check_media_stream("CA1", &ticket, 1000), Err(TicketError::Expired));
+        assert_eq!(key.check_media_stream("CA2", &ticket, 999), Err(TicketError::Forged));
+    }
+
+    #[test]
+    fn an_expiry_cannot_be_extended() {
+        let key = TicketKey::derive("secret");
+        let ticket = key.media_stream("CA1", 1000).replace("1000.", "2000.");
+        assert_eq!(key.check_media_stream("CA1", &ticket, 999), Err(TicketError::Forged));
+        for odd in ["", ".", "x.y", "01000.x", "1000"] {
+            assert_eq!(key.check_media_stream("CA1", odd, 999), Err(TicketError::Forged), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_call_ticket_is_no_media_stream_ticket() {
+        let key = TicketKey::derive("secret");
+        let forged = format!("1000.{}", key.call("CA1"));
+        assert_eq!(key.check_media_stream("CA1", &forged, 1), Err(TicketError::Forged));
+    }
+}
