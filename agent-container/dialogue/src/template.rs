@@ -1,0 +1,45 @@
+//! Prompts and greetings with variables.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Environment, UndefinedBehavior};
+use serde::{Deserialize, Serialize};
+
+use crate::ConfigError;
+
+/// What a template may mention.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variables {
+    /// Who calls, E.164; empty when withheld.
+    pub caller: String,
+    /// Which number was called, E.164.
+    pub number: String,
+    /// Local time of the call, as it is to be read (`2026-11-21 14:05, Saturday`).
+    pub time: String,
+    /// SIP headers of the call, names in lower case with `_` for `-`: `{{ headers.x_customer }}`.
+    pub headers: BTreeMap<String, String>,
+    /// Anything else, as `{{ extra.… }}`.
+    pub extra: BTreeMap<String, String>,
+}
+
+/// Fills in the variables of `template` (Jinja syntax). A header or extra that is not there is empty.
+///
+/// # Errors
+///
+/// `field` and the reason when the template is malformed or names an unknown variable.
+pub fn render(field: &str, template: &str, variables: &Variables) -> Result<String, ConfigError> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Lenient);
+    env.set_fuel(Some(FUEL));
+    let fault = |e: minijinja::Error| ConfigError::new(field, e.to_string());
+    let compiled = env.template_from_str(template).map_err(fault)?;
+    if let Some(unknown) = compiled.undeclared_variables(false).iter().find(|v| !KNOWN.contains(&v.as_str())) {
+        return Err(ConfigError::new(field, format!("unknown variable `{unknown}`; known: {}", KNOWN.join(", "))));
+    }
+    compiled.render(minijinja::Value::from_serialize(variables)).map_err(fault)
+}
+
+/// Names of the variables, as in [`Variables`].
+const KNOWN: [&str; 5] = ["caller", "number", "time", "headers", "extra"];
+/// Steps a template may take: far more than any prompt needs, few enough to end at once.
+const FUEL: u64 = 100_000;

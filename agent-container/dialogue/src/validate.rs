@@ -1,0 +1,140 @@
+//! The checks behind [`crate::Config::validate`].
+
+use crate::{Config, ConfigError, Mind, Rescue, TurnConfig};
+
+/// A day: no delay of a conversation is longer.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+pub(crate) fn config(config: &Config) -> Result<(), ConfigError> {
+    turns(&config.turns)?;
+    tools(config)?;
+    if config.mind == Mind::Live && config.turns.preemptive.tts {
+        return err("turns.preemptive.tts", "a speech-to-speech session has no synthesis");
+    }
+    match &config.rescue {
+        Rescue::Transfer { to } if to.is_empty() => err("rescue.transfer.to", "must not be empty"),
+        Rescue::Transfer { .. } if !config.road.transfer => err("rescue", "this road cannot transfer"),
+        _ => Ok(()),
+    }
+}
+
+fn tools(config: &Config) -> Result<(), ConfigError> {
+    for (i, tool) in config.tools.iter().enumerate() {
+        let field = |name: &str| format!("tools[{i}].{name}");
+        let name_ok = (1..=64).contains(&tool.name.len())
+            && tool.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if !name_ok {
+            return err(&field("name"), "must match [A-Za-z0-9_-]{1,64}");
+        }
+        if config.tools[..i].iter().any(|t| t.name == tool.name) {
+            return err(&field("name"), format!("`{}` is there twice", tool.name));
+        }
+        if !tool.parameters.is_object() {
+            return err(&field("parameters"), "must be a JSON schema of an object");
+        }
+        between(&field("timeout_ms"), tool.timeout_ms, 1, 10 * 60 * 1000)?;
+    }
+    Ok(())
+}
+
+fn turns(t: &TurnConfig) -> Result<(), ConfigError> {
+    vad(t)?;
+    endpointing(t)?;
+    interruption(t)?;
+    waits(t)?;
+    text(t)
+}
+
+fn vad(t: &TurnConfig) -> Result<(), ConfigError> {
+    unit("turns.vad.activation", t.vad.activation.into())?;
+    unit("turns.vad.deactivation", t.vad.deactivation.into())?;
+    if t.vad.deactivation > t.vad.activation {
+        return err("turns.vad.deactivation", "must not exceed turns.vad.activation");
+    }
+    between("turns.vad.min_speech_ms", t.vad.min_speech_ms, 0, 2000)?;
+    between("turns.vad.min_silence_ms", t.vad.min_silence_ms, 50, 5000)
+}
+
+fn endpointing(t: &TurnConfig) -> Result<(), ConfigError> {
+    let e = &t.endpointing;
+    between("turns.endpointing.min_delay_ms", e.min_delay_ms, 0, 10_000)?;
+    between("turns.endpointing.max_delay_ms", e.max_delay_ms, e.min_delay_ms, 30_000)?;
+    if !(0.0..1.0).contains(&e.alpha) {
+        return err("turns.endpointing.alpha", "must be at least 0 and below 1");
+    }
+    if let Some(rules) = &e.text_rules {
+        between("turns.endpointing.text_rules.punctuated_ms", rules.punctuated_ms, 0, 10_000)?;
+        between("turns.endpointing.text_rules.number_ms", rules.number_ms, 0, 10_000)?;
+        between("turns.endpointing.text_rules.unfinished_ms", rules.unfinished_ms, 0, 10_000)?;
+    }
+    optional("turns.endpointing.stt_end_ms", e.stt_end_ms, 100, 30_000)?;
+    optional("turns.endpointing.no_new_words_ms", e.no_new_words_ms, 300, 30_000)?;
+    unit("turns.turn_model.threshold", t.turn_model.threshold.into())?;
+    between("turns.turn_model.timeout_ms", t.turn_model.timeout_ms, 10, 5000)?;
+    between("turns.turn_model.complete_delay_ms", t.turn_model.complete_delay_ms, 0, 10_000)?;
+    optional("turns.recogniser.wait_ms", t.recogniser.wait_ms, 50, 10_000)?;
+    optional("turns.recogniser.deaf_after_ms", t.recogniser.deaf_after_ms, 200, 30_000)?;
+    between("turns.recogniser.deaf_min_speech_ms", t.recogniser.deaf_min_speech_ms, 0, 30_000)
+}
+
+fn interruption(t: &TurnConfig) -> Result<(), ConfigError> {
+    let i = &t.interruption;
+    between("turns.interruption.min_duration_ms", i.min_duration_ms, 0, 10_000)?;
+    between("turns.interruption.min_words", i.min_words.into(), 0, 20)?;
+    between("turns.interruption.greeting_min_words", i.greeting_min_words.into(), 0, 20)?;
+    between("turns.interruption.dead_time_ms", i.dead_time_ms, 0, 5000)?;
+    between("turns.interruption.false_timeout_ms", i.false_timeout_ms, 100, 30_000)?;
+    if t.preemptive.tts && !t.preemptive.llm {
+        return err("turns.preemptive.tts", "needs turns.preemptive.llm");
+    }
+    between("turns.preemptive.max_attempts", t.preemptive.max_attempts.into(), 0, 20)
+}
+
+fn waits(t: &TurnConfig) -> Result<(), ConfigError> {
+    optional("turns.silence.deadline_ms", t.silence.deadline_ms, 1000, DAY_MS)?;
+    between("turns.silence.max_unanswered", t.silence.max_unanswered.into(), 0, 100)?;
+    optional("turns.watchdog.filler_ms", t.watchdog.filler_ms, 500, 60_000)?;
+    let filler_ms = t.watchdog.filler_ms.unwrap_or(0);
+    between("turns.watchdog.apology_ms", t.watchdog.apology_ms, filler_ms + 1, 120_000)?;
+    between("turns.watchdog.rescue_ms", t.watchdog.rescue_ms, t.watchdog.apology_ms + 1, 300_000)?;
+    between("turns.digits.inter_digit_ms", t.digits.inter_digit_ms, 200, 60_000)?;
+    if !"0123456789*#ABCD".contains(t.digits.terminator) {
+        return err("turns.digits.terminator", "must be a key of the telephone");
+    }
+    between("turns.tools.max_steps", t.tools.max_steps.into(), 1, 20)?;
+    optional("turns.tools.filler_after_ms", t.tools.filler_after_ms, 200, 60_000)?;
+    between("turns.limits.max_call_ms", t.limits.max_call_ms, 10_000, DAY_MS)?;
+    between("turns.limits.live_recycle_ms", t.limits.live_recycle_ms, 10_000, DAY_MS)?;
+    between("turns.limits.hush_ms", t.limits.hush_ms, 50, 10_000)?;
+    between("turns.limits.transfer_ms", t.limits.transfer_ms, 1000, 10 * 60 * 1000)?;
+    between("turns.limits.min_speech_gap_ms", t.limits.min_speech_gap_ms, 0, 10_000)
+}
+
+fn text(t: &TurnConfig) -> Result<(), ConfigError> {
+    if !(20..=5000).contains(&t.text.max_chunk_chars) {
+        return err("turns.text.max_chunk_chars", "must be from 20 to 5000");
+    }
+    if t.text.min_sentence_chars > t.text.max_chunk_chars {
+        return err("turns.text.min_sentence_chars", "must not exceed turns.text.max_chunk_chars");
+    }
+    if !(0.5..=20.0).contains(&t.text.syllables_per_s) {
+        return err("turns.text.syllables_per_s", "must be from 0.5 to 20");
+    }
+    Ok(())
+}
+
+fn unit(field: &str, value: f64) -> Result<(), ConfigError> {
+    if (0.0..=1.0).contains(&value) { Ok(()) } else { err(field, format!("must be from 0 to 1, is {value}")) }
+}
+
+fn between(field: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) { Ok(()) } else { err(field, format!("must be from {min} to {max}, is {value}")) }
+}
+
+fn optional(field: &str, value: Option<u64>, min: u64, max: u64) -> Result<(), ConfigError> {
+    value.map_or(Ok(()), |v| between(field, v, min, max))
+}
+
+fn err(field: &str, reason: impl Into<String>) -> Result<(), ConfigError> {
+    Err(ConfigError::new(field, reason))
+}
