@@ -1,0 +1,44 @@
+//! Samples and bytes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Samples as little-endian bytes.
+pub(crate) fn to_bytes(samples: &[i16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+/// Samples as base64 of little-endian bytes.
+pub(crate) fn to_base64(samples: &[i16]) -> String {
+    STANDARD.encode(to_bytes(samples))
+}
+
+/// Bytes of base64, or `None`.
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// Turns byte chunks that may end inside a sample into samples.
+#[derive(Debug, Default)]
+pub(crate) struct Samples {
+    carry: Option<u8>,
+}
+
+impl Samples {
+    /// All whole samples so far; an odd last byte waits for the next chunk.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<i16> {
+        let mut rest = bytes;
+        let mut samples = Vec::with_capacity(bytes.len() / 2 + 1);
+        if let (Some(low), Some((&high, tail))) = (self.carry, rest.split_first()) {
+            samples.push(i16::from_le_bytes([low, high]));
+            self.carry = None;
+            rest = tail;
+        }
+        let pairs = rest.chunks_exact(2);
+        if let [odd] = pairs.remainder() {
+            self.carry = Some(*odd);
+        }
+        samples.extend(pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
+        samples
+    }
+}
