@@ -36,7 +36,15 @@ pub fn render(field: &str, template: &str, variables: &Variables) -> Result<Stri
     if let Some(unknown) = compiled.undeclared_variables(false).iter().find(|v| !KNOWN.contains(&v.as_str())) {
         return Err(ConfigError::new(field, format!("unknown variable `{unknown}`; known: {}", KNOWN.join(", "))));
     }
-    compiled.render(minijinja::Value::from_serialize(variables)).map_err(fault)
+    let map = |m: &BTreeMap<String, String>| minijinja::Value::from_pairs(m.clone());
+    let known = minijinja::context! {
+        caller => variables.caller.as_str(),
+        number => variables.number.as_str(),
+        time => variables.time.as_str(),
+        headers => map(&variables.headers),
+        extra => map(&variables.extra),
+    };
+    compiled.render(known).map_err(fault)
 }
 
 /// Names of the variables, as in [`Variables`].
