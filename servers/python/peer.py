@@ -116,4 +116,9 @@ class Peer:
         await self.room.disconnect()
 
 
-asyncio.run(Peer().run(sys.argv[1], sys.argv[2]))
+async def main():
+    # The room takes the running loop when it is made.
+    await Peer().run(sys.argv[1], sys.argv[2])
+
+
+asyncio.run(main())
