@@ -1,0 +1,88 @@
+//! What the control plane tells an agent, and what agents tell the control plane.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentId, CallId, JobId, RoomName, WorkerId};
+use crate::phone::{Caller, E164};
+use crate::road::Provider;
+use crate::time::WallTime;
+
+/// The metadata of a LiveKit dispatch: all the agent must know to begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobMetadata {
+    /// The call.
+    pub call_id: CallId,
+    /// Who brought it.
+    pub provider: Provider,
+    /// Who calls.
+    pub caller: Caller,
+    /// The number they called.
+    pub number: E164,
+    /// Which agent answers.
+    pub agent_id: AgentId,
+}
+
+impl JobMetadata {
+    /// The JSON that travels.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// When it is not the JSON [`JobMetadata::to_json`] writes. Unknown fields are ignored, since
+    /// functions and agents are deployed one after the other.
+    pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+}
+
+/// A sign of life of an agent container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Which container.
+    pub worker: WorkerId,
+    /// The version it runs.
+    pub version: String,
+    /// Calls it can take in all; 0 while it drains.
+    pub capacity: u32,
+    /// Calls it has now.
+    pub active: u32,
+    /// When it beat.
+    pub at: WallTime,
+}
+
+impl Heartbeat {
+    /// How often a container beats, in seconds.
+    pub const EVERY_S: u64 = 10;
+    /// A container that has not beaten for this many seconds counts as gone: three beats lost.
+    pub const FRESH_S: u64 = 35;
+
+    /// Whether the container can be counted on at `now`.
+    #[must_use]
+    pub const fn is_fresh(&self, now: WallTime) -> bool {
+        now.millis_since(self.at) <= Self::FRESH_S * 1000
+    }
+}
+
+/// One agent's stay in one room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The LiveKit job.
+    pub job: JobId,
+    /// The call.
+    pub call: CallId,
+    /// The room.
+    pub room: RoomName,
+    /// The container.
+    pub worker: WorkerId,
+    /// The agent's identity in the room.
+    pub identity: String,
+    /// When it joined.
+    pub started_at: WallTime,
+    /// When it left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<WallTime>,
+}
