@@ -7,6 +7,7 @@
 //! * [`twiml`]: the answer.
 //! * [`sip_address`]: whom the answer dials.
 //! * [`ticket`]: proofs in URLs and stream parameters that they belong to one call.
+//! * [`webhook`]: forms in the domain's words.
 //! * [`rest`]: requests to the carrier as data.
 
 pub mod form;
@@ -16,6 +17,7 @@ mod signed_url;
 pub mod sip_address;
 pub mod ticket;
 pub mod twiml;
+pub mod webhook;
 
 pub use form::Form;
 pub use sip_address::{SipAddress, Transport};
