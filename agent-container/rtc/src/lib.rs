@@ -25,9 +25,22 @@
 //! * Never a resume of the signalling session, always a full join with the same identity: resuming is
 //!   where dead audio comes from.
 
+mod call;
+mod caller;
+mod connection;
+mod ears;
 mod media;
+mod mouth;
+mod negotiation;
 mod options;
+mod outbox;
+mod packet;
+mod participant;
 mod room;
+mod sdp;
+mod session;
+mod shard;
+mod signalling;
 mod stats;
 
 pub use media::Media;

@@ -1,0 +1,137 @@
+//! Who the call is with, across sessions. Pure.
+
+use line::LineEvent;
+
+use crate::options::Caller;
+use crate::participant::{ACTIVE, CALL_STATUS, Kind, Participant, Roster, changed_attributes};
+
+/// Follows the caller through what the server says about participants.
+#[derive(Debug)]
+pub(crate) struct CallerWatch {
+    policy: Caller,
+    caller: Option<Participant>,
+    answered: bool,
+}
+
+/// What an observation found.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Observed {
+    pub(crate) events: Vec<LineEvent>,
+    /// The caller was here and is not any more.
+    pub(crate) gone: bool,
+}
+
+impl CallerWatch {
+    pub(crate) fn new(policy: Caller) -> Self {
+        Self { policy, caller: None, answered: false }
+    }
+
+    /// The caller as last seen.
+    pub(crate) fn caller(&self) -> Option<&Participant> {
+        self.caller.as_ref()
+    }
+
+    /// Whether the caller is a telephone behind livekit-sip.
+    pub(crate) fn is_telephone(&self) -> bool {
+        self.caller.as_ref().is_some_and(|caller| caller.kind == Kind::Sip)
+    }
+
+    /// Compares with the newest list; `has_track`: one of the caller's audio tracks is subscribed.
+    pub(crate) fn observe(&mut self, roster: &Roster, has_track: bool) -> Observed {
+        let mut events = Vec::new();
+        match self.caller.take() {
+            None => {
+                let Some(candidate) = roster.candidate(self.policy) else { return Observed { events, gone: false } };
+                let (identity, attributes) = (candidate.identity.clone(), candidate.attributes.clone());
+                events.push(LineEvent::CallerJoined { identity, attributes });
+                self.caller = Some(candidate.clone());
+            }
+            Some(before) => {
+                let Some(now) = roster.by_identity(&before.identity) else {
+                    self.caller = Some(before);
+                    return Observed { events, gone: true };
+                };
+                let changed = changed_attributes(&before.attributes, &now.attributes);
+                events.extend(changed.into_iter().map(|(name, value)| LineEvent::Attribute { name, value }));
+                self.caller = Some(now.clone());
+            }
+        }
+        if !self.answered && self.can_hear_us(has_track) {
+            self.answered = true;
+            events.push(LineEvent::Answered);
+        }
+        Observed { events, gone: false }
+    }
+
+    fn can_hear_us(&self, has_track: bool) -> bool {
+        let Some(caller) = &self.caller else { return false };
+        match caller.kind {
+            Kind::Sip => caller.attributes.get(CALL_STATUS).is_some_and(|status| status == ACTIVE),
+            Kind::Agent | Kind::Other => has_track,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CallerWatch;
+    use crate::options::Caller;
+    use crate::participant::{CALL_STATUS, Kind, Participant, Roster};
+
+    fn someone(sid: &str, kind: Kind, status: &str) -> Participant {
+        let attributes = [(CALL_STATUS.to_owned(), status.to_owned())].into();
+        let (sid, identity, audio_tracks) = (sid.to_owned(), "caller".to_owned(), vec![]);
+        Participant { sid, identity, kind, gone: false, joined_at_ms: 2, attributes, audio_tracks }
+    }
+
+    /// Lists of others (empty: alone in the room) in, a line per observation out.
+    fn check(policy: Caller, seen: &[(Option<Participant>, bool)], expected: &[&str]) {
+        let me = Participant { identity: "me".into(), ..someone("me", Kind::Agent, "") };
+        let mut watch = CallerWatch::new(policy);
+        let lines = seen.iter().map(|(other, has_track)| {
+            let roster = Roster::new(me.clone(), other.clone().into_iter().collect());
+            let observed = watch.observe(&roster, *has_track);
+            let names = observed.events.iter().map(|event| {
+                let name = format!("{event:?}");
+                name.split([' ', '(']).next().unwrap_or_default().to_owned()
+            });
+            let mut names: Vec<_> = names.collect();
+            names.extend(observed.gone.then(|| "gone".into()));
+            names.join(" ")
+        });
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_telephone_is_answered_when_its_status_says_so_and_only_once() {
+        let phone = |status| Some(someone("p", Kind::Sip, status));
+        check(
+            Caller::Sip,
+            &[(None, false), (phone("ringing"), true), (phone("ringing"), true), (phone("active"), true), (phone("active"), true)],
+            &["", "CallerJoined", "", "Attribute Answered", ""],
+        );
+    }
+
+    #[test]
+    fn a_telephone_that_is_there_already_is_answered_at_once() {
+        check(Caller::Sip, &[(Some(someone("p", Kind::Sip, "active")), false)], &["CallerJoined Answered"]);
+    }
+
+    #[test]
+    fn anybody_else_is_answered_with_their_track() {
+        let peer = || Some(someone("p", Kind::Other, ""));
+        check(Caller::Anyone, &[(peer(), false), (peer(), true)], &["CallerJoined", "Answered"]);
+        check(Caller::Sip, &[(peer(), true)], &[""]);
+    }
+
+    #[test]
+    fn a_caller_who_came_back_under_another_sid_is_the_same() {
+        let peer = |sid| Some(someone(sid, Kind::Other, ""));
+        check(Caller::Anyone, &[(peer("a"), true), (peer("b"), true)], &["CallerJoined Answered", ""]);
+    }
+
+    #[test]
+    fn a_caller_who_left_is_gone() {
+        check(Caller::Sip, &[(Some(someone("p", Kind::Sip, "ringing")), false), (None, false)], &["CallerJoined", "gone"]);
+    }
+}
