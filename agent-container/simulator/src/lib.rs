@@ -1,1 +1,41 @@
-//! simulator.
+//! Speech and language vendors on this machine, speaking their real protocols with set delays and faults.
+//!
+//! * One port a vendor, on 127.0.0.1, so that the vendors' own SDKs work with nothing but another base URL.
+//! * The simulated ears return the script's words when, and only when, they hear somebody speak: the n-th utterance
+//!   heard on a connection is the n-th line of the script. Time is the time of the audio received.
+//! * The simulated voice is espeak-ng, so a recording can be listened to.
+//! * Delays, pace and faults are set per service in the [`Config`], for the next connection through the control
+//!   port, or for one connection in its key: `any-key?fault=disconnect&after=3&first_ms=900`.
+//! * The control port counts what was asked, cancelled and done wrong (`GET /counters`).
+//!
+//! ```no_run
+//! # async fn run() -> anyhow::Result<()> {
+//! let simulator = simulator::Simulator::start(simulator::Config::default()).await?;
+//! println!("{}", serde_json::to_string(&simulator.addresses)?);
+//! # Ok(()) }
+//! ```
+
+mod behaviour;
+mod cancel;
+mod config;
+mod control;
+mod counters;
+mod deepgram_listen;
+mod ears;
+mod elevenlabs;
+mod listener;
+mod openai_chat;
+mod outlet;
+mod refusal;
+mod reply;
+mod script;
+mod server;
+mod sound;
+mod voice;
+mod world;
+
+pub use behaviour::{Behaviour, FaultKind, Service};
+pub use config::Config;
+pub use counters::Counters;
+pub use script::{AfterLast, Reply, Script, ScriptedTool};
+pub use server::{Addresses, Simulator};
