@@ -79,6 +79,15 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
+    /// Window of the limits that are given per minute, in seconds.
+    pub const MINUTE_S: u32 = 60;
+
+    /// At most `limit` calls in each minute of the clock.
+    #[must_use]
+    pub const fn per_minute(scope: RateScope, limit: u32, at: WallTime) -> Self {
+        Self { scope, window_s: Self::MINUTE_S, limit, at }
+    }
+
     /// The number of the window `at` falls into.
     #[must_use]
     pub fn window(&self) -> u64 {
