@@ -41,13 +41,23 @@ pub trait Config: DeserializeOwned {
     /// The first missing, unknown, ill-typed or forbidden field, with its path.
     fn from_json(json: &str) -> Result<Self, Invalid> {
         let mut reader = serde_json::Deserializer::from_str(json);
-        let value: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            Invalid::new(if path == "." { "JSON".to_owned() } else { path }, error.inner().to_string())
-        })?;
+        let value: Self = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| unreadable(&error.path().to_string(), error.inner()))?;
         reader.end().map_err(|error| Invalid::new("JSON", error.to_string()))?;
         value.validate()?;
         Ok(value)
+    }
+}
+
+/// Names the field of an error of serde's, which for a missing field stands in the text only.
+fn unreadable(path: &str, error: &serde_json::Error) -> Invalid {
+    let why = error.to_string();
+    let missing = why.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match (path, missing) {
+        (".", None) => Invalid::new("JSON", why),
+        (".", Some(field)) => Invalid::new(field, "is missing"),
+        (path, None) => Invalid::new(path, why),
+        (path, Some(field)) => Invalid::new(field, "is missing").within(path),
     }
 }
 
