@@ -31,8 +31,12 @@ pub fn spec(name: &str) -> Option<ToolSpec> {
             json!({"to": {"type": "string", "description": "E.164 number; leave out for the usual one"}}),
             json!([]),
         ),
-        END_CALL => ("End the call when the caller's wish is fulfilled and goodbye was said.", json!({}), json!([])),
-        LEAVE_VOICEMAIL => ("Let the caller leave a voice message; the call ends with it.", json!({}), json!([])),
+        END_CALL => {
+            ("End the call when the caller's wish is fulfilled and goodbye was said.", json!({}), json!([]))
+        }
+        LEAVE_VOICEMAIL => {
+            ("Let the caller leave a voice message; the call ends with it.", json!({}), json!([]))
+        }
         SEND_DIGITS => (
             "Press keys of the telephone, for example in a voice menu.",
             json!({"digits": {"type": "string", "description": "Keys 0-9 * #; w waits half a second"}}),

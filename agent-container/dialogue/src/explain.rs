@@ -20,28 +20,6 @@ pub struct Explain {
     pub numbers: BTreeMap<String, f64>,
 }
 
-impl Explain {
-    /// A decision by a rule.
-    pub(crate) fn new(decision: Decision, rule: &str, turn: Option<TurnId>) -> Self {
-        Self { decision, rule: rule.to_owned(), turn, numbers: BTreeMap::new() }
-    }
-
-    /// With a number it saw.
-    #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "durations in ms are far below 2^52")]
-    pub(crate) fn ms(mut self, name: &str, value: u64) -> Self {
-        self.numbers.insert(name.to_owned(), value as f64);
-        self
-    }
-
-    /// With a number it saw.
-    #[must_use]
-    pub(crate) fn num(mut self, name: &str, value: f64) -> Self {
-        self.numbers.insert(name.to_owned(), value);
-        self
-    }
-}
-
 /// Decisions of the dialogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,6 +56,8 @@ pub enum Decision {
     Digits,
     /// Hearing is broken or back.
     Hearing,
+    /// A turn is complete (rule: its outcome).
+    TurnClosed,
     /// A result came too late and was ignored.
     Stale,
     /// The call is to end.

@@ -169,6 +169,11 @@ pub enum SayEvent {
     FirstByte,
     /// When words are spoken, from the vendor's timestamps; appended.
     Words(Vec<WordTime>),
+    /// All audio of the text so far is there: its length. Lets the dialogue place every word.
+    Synthesised {
+        /// Audio of the whole speech so far, in milliseconds.
+        duration_ms: u64,
+    },
     /// The first sample that is not silence was sent to the caller.
     Started,
     /// Played so far. Optional; a beat of about a second keeps the watchdog quiet.

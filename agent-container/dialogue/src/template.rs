@@ -33,8 +33,12 @@ pub fn render(field: &str, template: &str, variables: &Variables) -> Result<Stri
     env.set_fuel(Some(FUEL));
     let fault = |e: minijinja::Error| ConfigError::new(field, e.to_string());
     let compiled = env.template_from_str(template).map_err(fault)?;
-    if let Some(unknown) = compiled.undeclared_variables(false).iter().find(|v| !KNOWN.contains(&v.as_str())) {
-        return Err(ConfigError::new(field, format!("unknown variable `{unknown}`; known: {}", KNOWN.join(", "))));
+    if let Some(unknown) = compiled.undeclared_variables(false).iter().find(|v| !KNOWN.contains(&v.as_str()))
+    {
+        return Err(ConfigError::new(
+            field,
+            format!("unknown variable `{unknown}`; known: {}", KNOWN.join(", ")),
+        ));
     }
     let map = |m: &BTreeMap<String, String>| minijinja::Value::from_pairs(m.clone());
     let known = minijinja::context! {

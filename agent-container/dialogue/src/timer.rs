@@ -37,6 +37,8 @@ timers! {
     FalseInterruption,
     /// A hushed speech did not report its position.
     Hush,
+    /// A speech did not report its end.
+    Playout,
     /// A gap between two speeches is over.
     SpeechGap,
     /// A tool runs in silence.
@@ -85,12 +87,5 @@ impl Timers {
     /// The earliest moment and its reason.
     pub(crate) fn next(&self) -> Option<(CallTime, Timer)> {
         Timer::ALL.iter().filter_map(|&t| Some((self.get(t)?, t))).min()
-    }
-
-    /// Takes the earliest timer that is due.
-    pub(crate) fn pop_due(&mut self, now: CallTime) -> Option<(CallTime, Timer)> {
-        let (at, timer) = self.next().filter(|&(at, _)| at <= now)?;
-        self.clear(timer);
-        Some((at, timer))
     }
 }

@@ -161,11 +161,13 @@ pub struct RecogniserConfig {
     pub deaf_after_ms: Option<u64>,
     /// Shorter speech is no evidence of deafness (coughs).
     pub deaf_min_speech_ms: u64,
+    /// Does it send words while the caller speaks? Without that, voice without words is no sign of noise.
+    pub streams_words: bool,
 }
 
 impl Default for RecogniserConfig {
     fn default() -> Self {
-        Self { wait_ms: Some(1000), deaf_after_ms: Some(2000), deaf_min_speech_ms: 1000 }
+        Self { wait_ms: Some(1000), deaf_after_ms: Some(2000), deaf_min_speech_ms: 1000, streams_words: true }
     }
 }
 
@@ -189,13 +191,21 @@ pub struct Interruption {
     pub false_timeout_ms: u64,
     /// Words that only say "I am listening" while the agent speaks: they do not interrupt and are not a turn.
     pub backchannel: Vec<String>,
+    /// Words that did not interrupt still are a turn when the agent finishes this soon after them ("yes" on
+    /// the last syllable of a question).
+    pub boundary_ms: u64,
+    /// While the agent speaks, this many words in a row of its own are its echo; 0: never.
+    pub echo_words: u32,
     /// What happens to words that did not interrupt once the agent has finished undisturbed.
     pub unaccepted: Unaccepted,
 }
 
 impl Default for Interruption {
     fn default() -> Self {
-        let words = ["uh-huh", "uh huh", "mhm", "mm-hmm", "mm", "hmm", "okay", "ok", "yeah", "yes", "yep", "right", "sure", "i see", "got it", "aha", "ah", "oh"];
+        let words = [
+            "uh-huh", "uh huh", "mhm", "mm-hmm", "mm", "hmm", "okay", "ok", "yeah", "yes", "yep", "right",
+            "sure", "i see", "got it", "aha", "ah", "oh",
+        ];
         Self {
             enabled: true,
             min_duration_ms: 400,
@@ -205,6 +215,8 @@ impl Default for Interruption {
             resume: true,
             false_timeout_ms: 1500,
             backchannel: words.map(str::to_owned).to_vec(),
+            boundary_ms: 1000,
+            echo_words: 3,
             unaccepted: Unaccepted::Drop,
         }
     }
@@ -257,8 +269,8 @@ impl Default for Silence {
     }
 }
 
-/// When the agent says nothing although it owes an answer. Counted from the end of the caller's turn, or from
-/// the end of the filler that bridged the wait.
+/// When the agent says nothing although it owes an answer. Counted from the commit of the turn, or from the
+/// last tool's result; while a tool runs only the filler comes, again and again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Watchdog {
@@ -306,11 +318,19 @@ pub struct Tools {
     pub answer_during_write: bool,
     /// A read tool is cancelled when the caller moves on. (livekit: no.)
     pub cancel_reads: bool,
+    /// The model's next step begins while the words before the tool still play. (livekit: no.)
+    pub think_during_speech: bool,
 }
 
 impl Default for Tools {
     fn default() -> Self {
-        Self { max_steps: 3, filler_after_ms: Some(1500), answer_during_write: true, cancel_reads: true }
+        Self {
+            max_steps: 3,
+            filler_after_ms: Some(1500),
+            answer_during_write: true,
+            cancel_reads: true,
+            think_during_speech: true,
+        }
     }
 }
 
@@ -382,18 +402,30 @@ impl TurnConfig {
                 no_new_words_ms: None,
                 ..Endpointing::default()
             },
-            recogniser: RecogniserConfig { wait_ms: None, deaf_after_ms: None, ..RecogniserConfig::default() },
+            recogniser: RecogniserConfig {
+                wait_ms: None,
+                deaf_after_ms: None,
+                ..RecogniserConfig::default()
+            },
             interruption: Interruption {
                 min_duration_ms: 500,
                 greeting_min_words: 0,
                 dead_time_ms: 0,
                 false_timeout_ms: 2000,
                 backchannel: Vec::new(),
+                echo_words: 0,
                 ..Interruption::default()
             },
             silence: Silence { deadline_ms: Some(15_000), max_unanswered: 0 },
             watchdog: Watchdog { filler_ms: None, ..Watchdog::default() },
-            tools: Tools { filler_after_ms: None, answer_during_write: false, cancel_reads: false, ..Tools::default() },
+            tools: Tools {
+                filler_after_ms: None,
+                answer_during_write: false,
+                cancel_reads: false,
+                think_during_speech: false,
+                ..Tools::default()
+            },
+            text: TextConfig { first_clause_words: 0, ..TextConfig::default() },
             ..Self::default()
         }
     }

@@ -84,6 +84,8 @@ fn interruption(t: &TurnConfig) -> Result<(), ConfigError> {
     between("turns.interruption.greeting_min_words", i.greeting_min_words.into(), 0, 20)?;
     between("turns.interruption.dead_time_ms", i.dead_time_ms, 0, 5000)?;
     between("turns.interruption.false_timeout_ms", i.false_timeout_ms, 100, 30_000)?;
+    between("turns.interruption.boundary_ms", i.boundary_ms, 0, 10_000)?;
+    between("turns.interruption.echo_words", i.echo_words.into(), 0, 20)?;
     if t.preemptive.tts && !t.preemptive.llm {
         return err("turns.preemptive.tts", "needs turns.preemptive.llm");
     }
@@ -128,7 +130,11 @@ fn unit(field: &str, value: f64) -> Result<(), ConfigError> {
 }
 
 fn between(field: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
-    if (min..=max).contains(&value) { Ok(()) } else { err(field, format!("must be from {min} to {max}, is {value}")) }
+    if (min..=max).contains(&value) {
+        Ok(())
+    } else {
+        err(field, format!("must be from {min} to {max}, is {value}"))
+    }
 }
 
 fn optional(field: &str, value: Option<u64>, min: u64, max: u64) -> Result<(), ConfigError> {

@@ -1,0 +1,350 @@
+//! The caller's voice and words: what VAD and the recogniser say, and when a turn is over.
+
+use crate::dialogue::Asking;
+use crate::speech::Speech;
+use crate::{AskId, CallTime, Decision, Dialogue, EndBy, Mind, Output, State, Stt, Timer, Vad, Who};
+
+impl Dialogue {
+    pub(crate) fn on_vad(&mut self, edge: Vad) {
+        let ended = self.caller.follow(self.now, edge);
+        match edge {
+            Vad::Started { speech_ms } => self.voice_started(self.now - speech_ms),
+            Vad::Hushed { .. } => {
+                self.timers.clear(Timer::BargeIn);
+                self.ask_turn_model();
+            }
+            Vad::Resumed { .. } => {
+                self.forget_question();
+                self.time_barge_in();
+            }
+            Vad::Ended { silence_ms } => {
+                if let Some(segment) = ended {
+                    self.voice_ended(segment, self.now - silence_ms);
+                }
+            }
+        }
+    }
+
+    fn voice_started(&mut self, since: CallTime) {
+        for timer in [Timer::EndOfTurn, Timer::SttWait, Timer::FalseInterruption] {
+            self.timers.clear(timer);
+        }
+        self.deferred = false;
+        self.forget_question();
+        self.state(Who::User, State::Speaking, since);
+        self.time_barge_in();
+        self.time_open_turn();
+    }
+
+    fn voice_ended(&mut self, segment: crate::caller::Segment, end: CallTime) {
+        self.timers.clear(Timer::BargeIn);
+        self.timers.clear(Timer::OpenTurn);
+        self.overridden = false;
+        self.state(Who::User, State::Listening, end);
+        let backchannel = self.is_backchannel(&self.caller.words());
+        let config = &self.config.turns.endpointing;
+        self.pauses.utterance(segment.start, end, config, backchannel);
+        self.ask_turn_model();
+        self.time_deafness(segment, end);
+        if self.speeches.front().is_some_and(Speech::is_begun) && !self.caller.has_words() {
+            let timeout = self.config.turns.interruption.false_timeout_ms;
+            self.timers.set(Timer::FalseInterruption, end.max(self.now) + timeout);
+        }
+        let owes_words = self.caller.finals.is_empty() || !self.caller.interim.is_empty();
+        if owes_words && self.is_streaming() {
+            self.emit(Output::FlushStt);
+        }
+        self.consider_end("vad");
+    }
+
+    fn is_streaming(&self) -> bool {
+        let pipeline = self.config.mind == Mind::Pipeline;
+        pipeline
+            && self.config.turns.recogniser.wait_ms.is_some()
+            && self.config.turns.endpointing.end_by == EndBy::Vad
+    }
+
+    pub(crate) fn on_stt(&mut self, event: Stt) {
+        match event {
+            Stt::Interim { text } => self.hear_interim(&text),
+            Stt::Final { text, speech_final } => {
+                self.hear_final(&text);
+                if speech_final {
+                    self.stt_says_over();
+                }
+            }
+            Stt::EagerEnd { text } => {
+                self.hear_interim(&text);
+                self.speculate(&text);
+            }
+            Stt::Resumed => self.drop_speculation("resumed"),
+            Stt::EndOfTurn { text } => self.stt_end_of_turn(text),
+            Stt::Failed(failure) => self.explain(Decision::Hearing, failure_rule(&failure), []),
+            Stt::Restored => self.explain(Decision::Hearing, "restored", []),
+        }
+    }
+
+    fn hear_interim(&mut self, text: &str) {
+        if self.caller.committed_early.is_some() && self.caller.segment.is_none() {
+            return;
+        }
+        if !self.caller.hear_interim(self.now, text) {
+            return;
+        }
+        self.words_came();
+        if self.contradicts_speculation() {
+            self.drop_speculation("new_words");
+        }
+        self.consider_barge_in(false);
+    }
+
+    fn hear_final(&mut self, text: &str) {
+        if text.trim().is_empty() || self.is_late_final(text) {
+            self.caller.interim.clear();
+            return;
+        }
+        if self.is_echo(text) {
+            self.caller.interim.clear();
+            self.explain(Decision::TurnDropped, "echo", []);
+            return;
+        }
+        self.caller.hear_final(self.now, text);
+        self.words_came();
+        self.waits.refresh(self.now);
+        self.waits.answered_by_caller();
+        self.timers.clear(Timer::SttWait);
+        // Mark first, then speculate: the early answer must not wait behind a speech that is about to end.
+        self.consider_barge_in(true);
+        self.speculate(&self.caller.words());
+        self.consider_end("stt");
+    }
+
+    /// The final of a turn that was committed with its interim words.
+    fn is_late_final(&mut self, text: &str) -> bool {
+        let Some(early) = self.caller.committed_early.take() else { return false };
+        let (text, early) = (crate::words::normalise(text), crate::words::normalise(&early));
+        let same = self.caller.segment.is_none() && (text.starts_with(&early) || early.ends_with(&text));
+        if same {
+            self.explain(Decision::Stale, "late_final", []);
+        }
+        same
+    }
+
+    fn words_came(&mut self) {
+        self.timers.clear(Timer::Deaf);
+        self.timers.clear(Timer::FalseInterruption);
+        self.waits.deaf = 0;
+        self.time_open_turn();
+        if self.timers.get(Timer::EndOfTurn).is_some() && self.caller.interim.is_empty() {
+            self.timers.clear(Timer::EndOfTurn);
+        }
+    }
+
+    fn stt_end_of_turn(&mut self, text: Option<String>) {
+        let Some(text) = text else { return self.stt_says_over() };
+        self.caller.finals.clear();
+        self.hear_final(&text);
+        if self.config.turns.endpointing.end_by == EndBy::Stt {
+            self.end_of_turn("stt_end_of_turn");
+        } else {
+            self.stt_says_over();
+        }
+    }
+
+    /// The recogniser's own end of speech: evidence where VAD stays open.
+    fn stt_says_over(&mut self) {
+        self.caller.stt_ended = Some(self.now);
+        if self.config.turns.endpointing.end_by == EndBy::Stt && !self.caller.finals.is_empty() {
+            return self.end_of_turn("stt_end_of_turn");
+        }
+        self.time_open_turn();
+    }
+
+    // ---- evidence beside VAD --------------------------------------------------------------------------
+
+    /// While VAD is open: when voice without new words counts as noise.
+    fn time_open_turn(&mut self) {
+        self.timers.clear(Timer::OpenTurn);
+        let (Some(segment), e) = (self.caller.segment, &self.config.turns.endpointing) else { return };
+        if segment.noise || !self.config.turns.recogniser.streams_words {
+            return;
+        }
+        let quiet = e
+            .no_new_words_ms
+            .map(|ms| segment.start.max(self.caller.last_word.unwrap_or(CallTime::ZERO)) + ms);
+        let stt = e.stt_end_ms.and_then(|ms| Some(self.caller.stt_ended? + ms));
+        if let Some(at) = [quiet, stt].into_iter().flatten().min() {
+            self.timers.set(Timer::OpenTurn, at.max(self.now));
+        }
+    }
+
+    /// Voice without words: noise, until words come.
+    pub(crate) fn voice_without_words(&mut self) {
+        let Some(segment) = &mut self.caller.segment else { return };
+        segment.noise = true;
+        let voiced = segment.voiced_ms(self.now);
+        let rule = if self.caller.stt_ended.is_some() { "stt_end" } else { "no_new_words" };
+        self.explain(Decision::Endpointing, rule, [("voiced_ms", ms(voiced))]);
+        self.timers.clear(Timer::BargeIn);
+        if self.caller.has_words() {
+            self.caller.last_sound = self.caller.last_word;
+            self.consider_end(rule);
+        } else {
+            self.false_alarm("noise");
+        }
+    }
+
+    fn time_deafness(&mut self, segment: crate::caller::Segment, end: CallTime) {
+        let r = &self.config.turns.recogniser;
+        let Some(after) = r.deaf_after_ms else { return };
+        if self.config.mind == Mind::Live {
+            return;
+        }
+        let long = segment.voiced_ms(self.now) >= r.deaf_min_speech_ms;
+        if long && !segment.worded && !self.caller.has_words() {
+            self.timers.set(Timer::Deaf, (end + after).max(self.now));
+        }
+    }
+
+    /// Speech, and no word of it: first a new recogniser, then the caller is asked.
+    pub(crate) fn deaf(&mut self) {
+        self.waits.deaf += 1;
+        self.explain(Decision::Hearing, "speech_without_words", [("times", f64::from(self.waits.deaf))]);
+        if self.waits.deaf == 1 {
+            self.emit(Output::RestartStt);
+            let after = self.config.turns.recogniser.deaf_after_ms.unwrap_or(2000);
+            self.timers.set(Timer::Deaf, self.now + after);
+        } else if self.is_idle() {
+            self.say_phrase(crate::SayKind::Apology, self.config.phrases.not_heard.clone());
+        }
+    }
+
+    // ---- end of turn ----------------------------------------------------------------------------------
+
+    /// Something suggests that the turn is over: set the moment.
+    fn consider_end(&mut self, trigger: &'static str) {
+        if self.caller.has_floor() {
+            return;
+        }
+        let last_sound = *self.caller.last_sound.get_or_insert(self.now);
+        if self.caller.finals.is_empty() {
+            if let Some(wait) = self.config.turns.recogniser.wait_ms.filter(|_| self.caller.has_words()) {
+                self.timers.set(Timer::SttWait, (last_sound + wait).max(self.now));
+                if trigger != "vad" {
+                    self.emit(Output::FlushStt);
+                }
+            }
+            return;
+        }
+        if self.asking.is_some_and(|a| !a.settled) {
+            return;
+        }
+        let (delay, rule) = self.end_delay();
+        let at = (last_sound + delay).max(self.now);
+        let numbers = [("delay_ms", ms(delay)), ("waits_ms", ms(at.since(self.now)))];
+        self.explain(Decision::Endpointing, &format!("{rule}/{trigger}"), numbers);
+        self.timers.set(Timer::EndOfTurn, at);
+    }
+
+    fn end_delay(&self) -> (u64, &'static str) {
+        let turns = &self.config.turns;
+        if turns.endpointing.end_by == EndBy::Stt {
+            return (turns.endpointing.max_delay_ms, "stt_fallback");
+        }
+        match self.asking.and_then(|a| a.answer) {
+            Some(p) if p >= turns.turn_model.threshold => {
+                (turns.turn_model.complete_delay_ms, "model_complete")
+            }
+            Some(_) => (turns.endpointing.max_delay_ms, "model_incomplete"),
+            None => self.pauses.delay(&self.caller.finals, &turns.endpointing),
+        }
+    }
+
+    /// The final did not come in time: the interim words must do.
+    pub(crate) fn stt_is_late(&mut self) {
+        let interim = std::mem::take(&mut self.caller.interim);
+        if interim.is_empty() || self.caller.has_floor() {
+            self.caller.interim = interim;
+            return;
+        }
+        self.explain(Decision::Endpointing, "interim_words", []);
+        self.caller.finals = crate::caller::join(&self.caller.finals, &interim);
+        self.caller.committed_early = Some(interim);
+        self.consider_barge_in(true);
+        self.end_of_turn("stt_wait");
+    }
+
+    /// Words that the recogniser still owes, within its time.
+    pub(crate) fn waits_for_final(&mut self) -> bool {
+        let Some(wait) = self.config.turns.recogniser.wait_ms else { return false };
+        let Some(last) = self.caller.last_sound.filter(|_| !self.caller.interim.is_empty()) else {
+            return false;
+        };
+        let until = last + wait;
+        if until > self.now {
+            self.timers.set(Timer::SttWait, until);
+            return true;
+        }
+        let interim = std::mem::take(&mut self.caller.interim);
+        self.caller.finals = crate::caller::join(&self.caller.finals, &interim);
+        self.caller.committed_early = Some(interim);
+        false
+    }
+
+    // ---- end-of-turn model ----------------------------------------------------------------------------
+
+    fn ask_turn_model(&mut self) {
+        if !self.config.turns.turn_model.enabled || self.asking.is_some() {
+            return;
+        }
+        let id = AskId(self.ids.ask.next());
+        self.asking = Some(Asking { id, answer: None, settled: false });
+        self.timers.set(Timer::TurnModel, self.now + self.config.turns.turn_model.timeout_ms);
+        self.emit(Output::AskTurnModel { id });
+    }
+
+    pub(crate) fn forget_question(&mut self) {
+        self.asking = None;
+        self.timers.clear(Timer::TurnModel);
+    }
+
+    pub(crate) fn on_turn_model(&mut self, id: AskId, probability: Option<f32>) {
+        let Some(asking) = self.asking.as_mut().filter(|a| a.id == id && !a.settled) else {
+            return self.explain(Decision::Stale, "turn_model", []);
+        };
+        asking.answer = probability.filter(|p| p.is_finite());
+        asking.settled = true;
+        self.timers.clear(Timer::TurnModel);
+        let p = probability.map_or(-1.0, f64::from);
+        let threshold = f64::from(self.config.turns.turn_model.threshold);
+        self.explain(Decision::Endpointing, "turn_model", [("probability", p), ("threshold", threshold)]);
+        self.consider_end("turn_model");
+    }
+
+    /// Silence decides.
+    pub(crate) fn turn_model_late(&mut self) {
+        if let Some(asking) = &mut self.asking {
+            asking.settled = true;
+            self.explain(Decision::Endpointing, "turn_model_late", []);
+            self.consider_end("turn_model_late");
+        }
+    }
+}
+
+fn failure_rule(failure: &crate::Failure) -> &'static str {
+    use crate::FailureKind as K;
+    match failure.kind {
+        K::Timeout => "timeout",
+        K::Disconnected => "disconnected",
+        K::RateLimited => "rate_limited",
+        K::Refused => "refused",
+        K::BadAnswer => "bad_answer",
+        K::Expired => "expired",
+    }
+}
+
+/// Milliseconds as a number of an explain entry.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of a call are far below 2^52")]
+pub(crate) fn ms(value: u64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,381 @@
+//! The reply in the making: ask the model, speak its words, run its tools, step by step.
+
+use crate::hearing::ms;
+use crate::reply::{After, CallState, Reply};
+use crate::speech::{Hold, Speech};
+use crate::words::normalise;
+use crate::{
+    Decision, Dialogue, Failure, LeaveReason, LiveCommand, Message, Mind, Output, SayId, SayKind, ThinkEvent,
+    ThinkId, ThinkRequest, ToolUse, TurnId,
+};
+
+impl Dialogue {
+    /// Asks the model for the next step.
+    pub(crate) fn think(&mut self) {
+        let id = ThinkId(self.ids.think.next());
+        let max_steps = self.config.turns.tools.max_steps;
+        let Some(reply) = &mut self.reply else { return };
+        reply.step += 1;
+        reply.think = Some(id);
+        reply.chunker = crate::chunker::Chunker::default();
+        reply.say = None;
+        reply.thought = false;
+        let (speculative, fallback) = (!reply.committed, reply.fallback);
+        let tools = if reply.step > max_steps { ToolUse::None } else { ToolUse::Auto };
+        let words = speculative.then(|| self.caller.words());
+        let messages = self.messages(words);
+        if !speculative {
+            self.toolbox.unreported = false;
+        }
+        self.emit(Output::Think(ThinkRequest { id, messages, tools, speculative, fallback }));
+    }
+
+    /// The conversation as it stands: what was heard, what is just being said, tools that still run.
+    pub(crate) fn messages(&self, provisional: Option<String>) -> Vec<Message> {
+        let mut messages = Vec::with_capacity(self.history().len() + 4);
+        if !self.config.instructions.is_empty() {
+            messages.push(Message::System { text: self.config.instructions.clone() });
+        }
+        messages.extend(self.history().iter().map(|item| item.message.clone()));
+        let asked = messages.iter().rev().take_while(|m| matches!(m, Message::User { .. })).count();
+        let question = messages.split_off(messages.len() - asked);
+        let rate = self.config.turns.text.syllables_per_s;
+        for speech in self.speeches.iter().filter(|s| s.kind == SayKind::Reply && !s.has(Hold::Speculative)) {
+            let heard = speech.hushed.then(|| speech.heard(speech.position_ms(self.now), rate));
+            let text = heard.unwrap_or_else(|| speech.text.clone());
+            if !text.is_empty() {
+                messages.push(Message::Assistant { text });
+            }
+            messages.extend(speech.then.iter().cloned());
+        }
+        messages.extend(self.toolbox.placeholders());
+        messages.extend(question);
+        messages.extend(provisional.map(|text| Message::User { text }));
+        messages
+    }
+
+    // ---- working ahead --------------------------------------------------------------------------------
+
+    /// Asks the model before the turn is committed.
+    pub(crate) fn speculate(&mut self, text: &str) {
+        let p = &self.config.turns.preemptive;
+        let key = normalise(text);
+        let busy = self.reply.as_ref().is_some_and(|r| r.committed || r.key == key)
+            || self.speeches.iter().any(|s| s.is_begun() || s.kind == SayKind::Greeting)
+            || self.transfer.is_some()
+            || self.toolbox.collecting.is_some();
+        let voiced = self.caller.voiced_ms + self.caller.segment.map_or(0, |s| s.voiced_ms(self.now));
+        if !p.llm || key.is_empty() || busy || voiced > p.max_speech_ms || self.attempts >= p.max_attempts {
+            return;
+        }
+        self.drop_speculation("newer_words");
+        self.attempts += 1;
+        let numbers = [("attempt", f64::from(self.attempts)), ("voiced_ms", ms(voiced))];
+        self.explain(Decision::Speculated, "final_words", numbers);
+        self.reply = Some(Reply::new(None, key, false));
+        self.think();
+    }
+
+    /// Do the words so far no longer fit the early request?
+    pub(crate) fn contradicts_speculation(&self) -> bool {
+        let words = normalise(&self.caller.words());
+        self.reply.as_ref().is_some_and(|r| !r.committed && r.key != words)
+    }
+
+    pub(crate) fn drop_speculation(&mut self, rule: &str) {
+        if self.reply.as_ref().is_some_and(|r| !r.committed) {
+            self.explain(Decision::SpeculationDropped, rule, []);
+            let say = self.reply.as_ref().and_then(|r| r.say);
+            self.abort_reply();
+            if let Some(id) = say {
+                self.hush(id);
+            }
+        }
+    }
+
+    /// The early answer is the answer.
+    pub(crate) fn adopt_speculation(&mut self, turn: TurnId) {
+        self.explain(Decision::SpeculationAdopted, "same_words", []);
+        let Some(reply) = &mut self.reply else { return };
+        reply.committed = true;
+        reply.turn = Some(turn);
+        let pieces = std::mem::take(&mut reply.ready);
+        let thought = reply.thought;
+        let kept: Vec<_> = std::mem::take(&mut reply.calls);
+        if let Some(speech) = reply.say.and_then(|id| self.speeches.iter_mut().find(|s| s.id == id)) {
+            speech.turn = Some(turn);
+            speech.set(Hold::Speculative, false);
+        }
+        self.deliver(pieces, thought);
+        for call in kept {
+            self.call_tool(call.call.vendor_id, &call.call.name, &call.call.arguments);
+        }
+    }
+
+    // ---- the model speaks -----------------------------------------------------------------------------
+
+    pub(crate) fn on_think(&mut self, id: ThinkId, event: ThinkEvent) {
+        if self.reply.as_ref().and_then(|r| r.think) != Some(id) {
+            return self.explain(Decision::Stale, "think", [("id", f64::from(id.0))]);
+        }
+        let config = self.config.turns.text.clone();
+        let Some(reply) = &mut self.reply else { return };
+        match event {
+            ThinkEvent::Delta(text) => {
+                let pieces = reply.chunker.push(&text, &config);
+                self.deliver(pieces, false);
+            }
+            ThinkEvent::ToolCall { vendor_id, name, arguments } => {
+                self.take_tool_call(vendor_id, &name, &arguments)
+            }
+            ThinkEvent::Done(_) => {
+                reply.think = None;
+                reply.thought = true;
+                let pieces = reply.chunker.finish(&config);
+                self.deliver(pieces, true);
+            }
+            ThinkEvent::Failed(failure) => self.think_failed(&failure),
+        }
+    }
+
+    fn take_tool_call(&mut self, vendor_id: String, name: &str, arguments: &str) {
+        let max_steps = self.config.turns.tools.max_steps;
+        let Some(reply) = &mut self.reply else { return };
+        if reply.step > max_steps {
+            return self.explain(Decision::Tool, "too_many_steps", [("max_steps", f64::from(max_steps))]);
+        }
+        if reply.committed {
+            self.call_tool(vendor_id, name, arguments);
+        } else {
+            self.keep_tool_call(vendor_id, name, arguments);
+        }
+    }
+
+    /// Hands pieces of the answer to the voice, or keeps them until the commit.
+    fn deliver(&mut self, pieces: Vec<String>, end: bool) {
+        let Some(reply) = &mut self.reply else { return };
+        if !reply.committed && !self.config.turns.preemptive.tts {
+            reply.ready.extend(pieces);
+            return;
+        }
+        let (open, turn, committed) = (reply.say, reply.turn, reply.committed);
+        if pieces.is_empty() {
+            if let Some(id) = open.filter(|_| end) {
+                self.say_more(id, "", true);
+            }
+            return;
+        }
+        let id = open.unwrap_or_else(|| self.open_reply_speech(turn, committed));
+        let last = pieces.len() - 1;
+        for (i, piece) in pieces.iter().enumerate() {
+            self.say_more(id, piece, end && i == last);
+        }
+    }
+
+    fn open_reply_speech(&mut self, turn: Option<TurnId>, committed: bool) -> SayId {
+        let id = self.open_speech(SayKind::Reply, turn);
+        if let Some(speech) = self.speech(id) {
+            speech.set(Hold::Speculative, !committed);
+        }
+        if let Some(reply) = &mut self.reply {
+            reply.say = Some(id);
+            reply.spoke = true;
+        }
+        id
+    }
+
+    fn think_failed(&mut self, failure: &Failure) {
+        let rule = format!("model_{:?}", failure.kind).to_lowercase();
+        let Some(reply) = &mut self.reply else { return };
+        reply.failures += 1;
+        let failures = reply.failures;
+        if !reply.committed {
+            return self.drop_speculation(&rule);
+        }
+        let partial = reply.say.is_some() || !reply.calls.is_empty();
+        if partial {
+            reply.think = None;
+            reply.thought = true;
+            let open = reply.say;
+            if let Some(id) = open {
+                self.say_more(id, "", true);
+            }
+        }
+        self.explain(Decision::Watchdog, &rule, [("failures", f64::from(failures))]);
+        if !partial {
+            self.think_again(failures);
+        }
+    }
+
+    fn think_again(&mut self, failures: u32) {
+        if failures > MAX_FAILURES {
+            return self.rescue("model_failed");
+        }
+        if let Some(reply) = &mut self.reply {
+            reply.fallback = true;
+            reply.step -= 1;
+        }
+        self.think();
+    }
+
+    // ---- steps ----------------------------------------------------------------------------------------
+
+    /// Takes the reply as far as it goes.
+    pub(crate) fn advance_reply(&mut self) {
+        let Some(reply) = self.reply.as_ref() else { return self.report_late_results() };
+        if !reply.committed || !reply.step_is_done() || self.deferred {
+            return;
+        }
+        let speaks = reply.say.is_some_and(|id| self.speeches.iter().any(|s| s.id == id && !s.hushed));
+        let ends = reply.after.is_some();
+        if !reply.calls.is_empty() {
+            let wait = !self.config.turns.tools.think_during_speech || ends;
+            if speaks && wait {
+                return;
+            }
+            self.commit_done_calls();
+            if !ends {
+                return self.next_step();
+            }
+        }
+        if ends {
+            self.perform_after();
+        } else if !speaks && !self.says_reply() {
+            self.complete_reply();
+        }
+    }
+
+    fn says_reply(&self) -> bool {
+        self.speeches.iter().any(|s| s.kind == SayKind::Reply)
+    }
+
+    fn next_step(&mut self) {
+        if self.config.mind == Mind::Live {
+            self.reply = None;
+            return;
+        }
+        self.waits.owe(self.now);
+        self.think();
+    }
+
+    fn complete_reply(&mut self) {
+        self.reply = None;
+        self.waits.paid();
+        self.toolbox.mark_reported();
+        self.close_turn("complete");
+    }
+
+    /// What follows the last word: the end, a transfer, the answering machine.
+    fn perform_after(&mut self) {
+        if !self.speeches.is_empty() || self.live.awaiting {
+            return;
+        }
+        let phrases = &self.config.phrases;
+        let Some(reply) = &mut self.reply else { return };
+        let Some(after) = reply.after.clone() else { return };
+        if !std::mem::replace(&mut reply.spoke, true) {
+            let phrase = match after {
+                After::End => phrases.goodbye.clone(),
+                After::Transfer { .. } => phrases.transfer.clone(),
+                After::Voicemail => phrases.voicemail.clone(),
+            };
+            self.waits.paid();
+            self.say_phrase(SayKind::Notice, phrase);
+            if !self.speeches.is_empty() || self.live.awaiting {
+                return;
+            }
+        }
+        self.reply = None;
+        self.waits.paid();
+        match after {
+            After::End => self.leave(LeaveReason::AgentEnded),
+            After::Transfer { to } => self.start_transfer(to),
+            After::Voicemail => {
+                self.emit(Output::Voicemail);
+                self.leave(LeaveReason::Voicemail);
+            }
+        }
+    }
+
+    /// Results of tools that outlived their reply are told when nobody speaks.
+    fn report_late_results(&mut self) {
+        let free =
+            self.toolbox.unreported && self.is_idle() && !self.caller.has_floor() && !self.caller.has_words();
+        if free && self.phase == crate::dialogue::Phase::Talking {
+            self.explain(Decision::Tool, "late_result", []);
+            self.reply = Some(Reply::new(self.turn, String::new(), true));
+            self.waits.owe(self.now);
+            match self.config.mind {
+                Mind::Pipeline => self.think(),
+                Mind::Live => self.recycle_live(),
+            }
+        }
+    }
+
+    /// Gives the reply up. Ended tools keep their place in the history, lasting ones go on behind the scenes.
+    pub(crate) fn abort_reply(&mut self) {
+        let Some(mut reply) = self.reply.take() else { return };
+        self.waits.paid();
+        if let Some(id) = reply.think.take() {
+            self.emit(Output::CancelThink { id });
+        }
+        let cancel_reads = self.config.turns.tools.cancel_reads;
+        let mut done = Vec::new();
+        for mut call in std::mem::take(&mut reply.calls) {
+            let read = call.class == crate::ToolClass::Read && cancel_reads;
+            match call.state {
+                CallState::Kept => {}
+                CallState::Done { .. } => done.push(call),
+                CallState::Collecting => {
+                    self.toolbox.collecting = None;
+                    let output = "The caller spoke instead of typing.".to_owned();
+                    call.state = CallState::Done { output, error: true };
+                    done.push(call);
+                }
+                CallState::Running if read => {
+                    self.explain(Decision::Tool, "cancelled", []);
+                    self.emit(Output::CancelTool { id: call.id });
+                }
+                CallState::Running | CallState::Joined(_) => {
+                    self.explain(Decision::Tool, "goes_on", []);
+                    self.toolbox.keep(call, self.now);
+                }
+            }
+        }
+        reply.calls = done;
+        let say = reply.say;
+        self.file_pairs(reply.calls, say);
+    }
+
+    /// Ended calls of the step enter the history: behind the step's words, or now.
+    pub(crate) fn commit_done_calls(&mut self) {
+        let Some(reply) = &mut self.reply else { return };
+        let (done, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut reply.calls).into_iter().partition(|c| c.is_done());
+        reply.calls = rest;
+        let say = reply.say;
+        self.file_pairs(done, say);
+    }
+
+    fn file_pairs(&mut self, calls: Vec<crate::reply::Call>, say: Option<SayId>) {
+        if calls.is_empty() {
+            return;
+        }
+        if self.config.mind == Mind::Live {
+            for call in &calls {
+                if let CallState::Done { output, .. } = &call.state {
+                    let (vendor_id, output) = (call.call.vendor_id.clone(), output.clone());
+                    self.emit(Output::Live(LiveCommand::ToolOutput { vendor_id, output }));
+                }
+            }
+        }
+        let messages = crate::toolbox::pairs(&calls);
+        match say.and_then(|id| self.speeches.iter_mut().find(|s: &&mut Speech| s.id == id)) {
+            Some(speech) => speech.then.extend(messages),
+            None => messages.into_iter().for_each(|m| self.commit(m, false)),
+        }
+    }
+}
+
+/// Failed requests in one turn, after which the caller is sent to somebody else.
+const MAX_FAILURES: u32 = 1;

@@ -1,0 +1,195 @@
+//! The turn is over: what becomes of it.
+
+use crate::caller::join;
+use crate::hearing::ms;
+use crate::reply::Reply;
+use crate::words::{count, is_echo, normalise, only_of};
+use crate::{Decision, Dialogue, Message, SayKind, Timer, TurnId, Unaccepted};
+
+/// What becomes of a turn (livekit `voice/agent_activity.py`, the outcomes at commit time).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// A new user item and an answer.
+    Commit,
+    /// Not now: something must end first.
+    Defer(&'static str),
+    /// Did not take the floor; its words wait for the end of the speech.
+    Unaccepted(&'static str),
+    /// Its words are lost.
+    Drop(&'static str),
+}
+
+impl Dialogue {
+    /// The moment of the commit has come.
+    pub(crate) fn end_of_turn(&mut self, rule: &'static str) {
+        self.timers.clear(Timer::EndOfTurn);
+        self.deferred = false;
+        if self.caller.has_floor() && rule != "stt_end_of_turn" {
+            return self.explain(Decision::TurnKept, "caller_speaks", []);
+        }
+        if self.waits_for_final() || self.caller.finals.is_empty() {
+            return;
+        }
+        match self.outcome() {
+            Outcome::Commit => self.commit_turn(rule),
+            Outcome::Defer(why) => {
+                self.deferred = true;
+                self.explain(Decision::TurnKept, why, []);
+            }
+            Outcome::Unaccepted(why) => self.set_aside(why),
+            Outcome::Drop(why) => {
+                self.caller.clear_turn();
+                self.caller.unaccepted = None;
+                self.drop_speculation("turn_dropped");
+                self.explain(Decision::TurnDropped, why, []);
+            }
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        let words = &self.caller.finals;
+        if self.transfer.is_some() {
+            return Outcome::Drop("transferring");
+        }
+        if self.speeches.iter().any(|s| s.hushed) {
+            return Outcome::Defer("hush_pending");
+        }
+        if let Some(front) =
+            self.speeches.front().filter(|s| s.started.is_some() || s.kind == SayKind::Greeting)
+        {
+            if !self.may_interrupt(front) {
+                return Outcome::Drop("uninterruptible");
+            }
+            if count(words) < self.min_words(front.kind) {
+                return Outcome::Unaccepted("min_words");
+            }
+        }
+        if self.agent_is_busy() && self.is_backchannel(words) {
+            return Outcome::Unaccepted("backchannel");
+        }
+        if !self.config.turns.tools.answer_during_write && self.runs_lasting_tool() {
+            return Outcome::Defer("tool_runs");
+        }
+        Outcome::Commit
+    }
+
+    /// The agent speaks, or is about to answer.
+    fn agent_is_busy(&self) -> bool {
+        self.speeches.front().is_some_and(|s| s.started.is_some())
+            || self.reply.as_ref().is_some_and(|r| r.committed)
+    }
+
+    pub(crate) fn is_backchannel(&self, words: &str) -> bool {
+        only_of(words, &self.config.turns.interruption.backchannel)
+    }
+
+    pub(crate) fn is_echo(&self, words: &str) -> bool {
+        let min = self.config.turns.interruption.echo_words;
+        let rate = self.config.turns.text.syllables_per_s;
+        let said = self.speeches.front().filter(|s| s.started.is_some());
+        said.is_some_and(|s| is_echo(words, &s.heard(s.position_ms(self.now) + ECHO_AHEAD_MS, rate), min))
+    }
+
+    fn set_aside(&mut self, why: &'static str) {
+        let words = std::mem::take(&mut self.caller.finals);
+        let at = self.caller.last_sound.unwrap_or(self.now);
+        let words = join(&self.caller.unaccepted.take().map_or(String::new(), |(w, _)| w), &words);
+        self.caller.clear_turn();
+        self.caller.unaccepted = Some((words, at));
+        self.explain(Decision::TurnKept, why, []);
+        self.release_pause("not_accepted");
+    }
+
+    /// The speech is over that the words did not interrupt.
+    pub(crate) fn judge_unaccepted(&mut self, interrupted: bool) {
+        let Some((words, at)) = self.caller.unaccepted.take() else { return };
+        if self.config.turns.interruption.unaccepted == Unaccepted::Keep {
+            self.caller.finals = join(&words, &self.caller.finals);
+            return;
+        }
+        let gap = self.now.since(at);
+        if interrupted || gap >= self.config.turns.interruption.boundary_ms || self.has_more_to_say() {
+            return self.explain(Decision::TurnDropped, "unaccepted", [("ms_before_end", ms(gap))]);
+        }
+        self.caller.finals = join(&words, &self.caller.finals);
+        self.caller.last_sound = self.caller.last_sound.or(Some(at));
+        self.caller.last_final = self.caller.last_final.or(Some(at));
+        self.explain(Decision::TurnKept, "at_the_end_of_the_speech", [("ms_before_end", ms(gap))]);
+        self.timers.set(Timer::EndOfTurn, self.now);
+    }
+
+    fn commit_turn(&mut self, rule: &'static str) {
+        self.close_turn("superseded");
+        let text = std::mem::take(&mut self.caller.finals);
+        let turn = self.open_turn(rule);
+        self.caller.clear_turn();
+        self.forget_question();
+        self.answer_turn(turn, &text);
+    }
+
+    /// The caller's words (or keys) are a turn: into the history with them, and think.
+    pub(crate) fn answer_turn(&mut self, turn: TurnId, text: &str) {
+        let adopted =
+            self.reply.as_ref().is_some_and(|r| !r.committed && r.key == normalise(text) && r.failures == 0);
+        if !adopted {
+            self.abort_reply();
+            self.hush_all();
+        }
+        self.announce();
+        self.commit(Message::User { text: text.to_owned() }, false);
+        self.attempts = 0;
+        self.overridden = false;
+        self.waits.answered_by_caller();
+        self.waits.owe(self.now);
+        if adopted {
+            self.adopt_speculation(turn);
+        } else {
+            self.reply = Some(Reply::new(Some(turn), normalise(text), true));
+            self.think();
+        }
+    }
+
+    /// Opens the books of a turn.
+    pub(crate) fn open_turn(&mut self, rule: &str) -> TurnId {
+        let turn = TurnId(self.ids.turn.next());
+        self.turn = Some(turn);
+        match self.caller.fresh_anchors() {
+            Some((end, last_final)) => {
+                let delay = self.now.since(end);
+                let transcript = last_final.since(end);
+                let numbers = [("end_of_turn_ms", ms(delay)), ("transcription_ms", ms(transcript))];
+                self.explain(Decision::TurnCommitted, rule, numbers);
+            }
+            None => self.explain(Decision::TurnCommitted, rule, []),
+        }
+        turn
+    }
+
+    /// Closes the books of the open turn.
+    pub(crate) fn close_turn(&mut self, rule: &str) {
+        if self.turn.is_some() {
+            self.explain(Decision::TurnClosed, rule, []);
+            self.turn = None;
+        }
+    }
+
+    /// A commit that waited for something may go on.
+    pub(crate) fn retry_deferred(&mut self) {
+        if self.deferred {
+            self.end_of_turn("deferred");
+        }
+    }
+
+    fn has_more_to_say(&self) -> bool {
+        self.reply.as_ref().is_some_and(|r| r.think.is_some() || !r.calls.is_empty())
+    }
+
+    /// Has the caller been told everything, with nothing in the making?
+    pub(crate) fn is_idle(&self) -> bool {
+        self.reply.is_none() && self.speeches.is_empty() && self.transfer.is_none()
+    }
+}
+
+/// An echo comes back while we already speak on: words up to this far ahead of the heard ones count as ours
+/// (network and recogniser are slower than our count of words is exact).
+const ECHO_AHEAD_MS: u64 = 500;

@@ -1,0 +1,263 @@
+//! Waiting: for the caller to say something, for the agent to answer.
+
+use crate::dialogue::Phase;
+use crate::hearing::ms;
+use crate::reply::CallState;
+use crate::speech::Speech;
+use crate::{
+    CallTime, Decision, Dialogue, LeaveReason, LiveCommand, Mind, Output, SayKind, State, Timer, Who,
+};
+
+/// How long who has waited for whom.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    /// Last final transcript, agent speech, key or tool result.
+    base: CallTime,
+    /// Silence deadlines in a row that nobody answered.
+    unanswered: u32,
+    /// The deadline after `base` has come.
+    fired: bool,
+    /// The agent owes an answer since then.
+    owed: Option<CallTime>,
+    /// Steps the watchdog has taken.
+    level: u32,
+    /// A deadline met somebody talking: look again then.
+    snooze: CallTime,
+    fillers: usize,
+    prompts: usize,
+    /// Tool fillers in this reply.
+    tool_fillers: u32,
+    /// Utterances in a row without a word.
+    pub(crate) deaf: u32,
+}
+
+impl Waits {
+    /// A sign of life moves the silence deadline.
+    pub(crate) fn refresh(&mut self, now: CallTime) {
+        self.base = now;
+        self.fired = false;
+    }
+
+    /// The caller is there.
+    pub(crate) fn answered_by_caller(&mut self) {
+        self.unanswered = 0;
+    }
+
+    /// The agent owes an answer from now on.
+    pub(crate) fn owe(&mut self, now: CallTime) {
+        self.owed = Some(now);
+        self.level = 0;
+        self.tool_fillers = 0;
+    }
+
+    /// The agent owes nothing.
+    pub(crate) fn paid(&mut self) {
+        self.owed = None;
+    }
+}
+
+impl Dialogue {
+    /// Sets the deadlines that follow from the state.
+    pub(crate) fn set_waits(&mut self) {
+        self.set_silence();
+        self.set_watchdog();
+        self.set_tool_filler();
+        self.time_tools();
+        self.recycle_when_idle();
+    }
+
+    fn set_silence(&mut self) {
+        let silence = &self.config.turns.silence;
+        let waits_for_caller = self.phase == Phase::Talking
+            && self.speeches.is_empty()
+            && self.transfer.is_none()
+            && !self.live.awaiting
+            && !self.deferred
+            && !self.toolbox.runs_in_background()
+            && self.waits.owed.is_none()
+            && self.reply.as_ref().is_none_or(|r| !r.committed || self.only_collects(r));
+        let done = self.waits.fired && silence.max_unanswered == 0;
+        match silence.deadline_ms.filter(|_| waits_for_caller && !done) {
+            Some(ms) => {
+                let at = (self.waits.base + ms).max(self.waits.snooze).max(self.now);
+                self.timers.set(Timer::Silence, at);
+            }
+            None => self.timers.clear(Timer::Silence),
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as a question to the dialogue")]
+    fn only_collects(&self, reply: &crate::reply::Reply) -> bool {
+        reply.thought && reply.calls.iter().any(|c| c.state == CallState::Collecting)
+    }
+
+    /// The caller has said nothing for too long.
+    pub(crate) fn silence(&mut self) {
+        if self.caller.has_floor() || self.caller.has_words() {
+            self.waits.snooze = self.now + SNOOZE_MS;
+            return;
+        }
+        let max = self.config.turns.silence.max_unanswered;
+        self.waits.unanswered += 1;
+        let unanswered = self.waits.unanswered;
+        self.explain(
+            Decision::Silence,
+            "deadline",
+            [("unanswered", f64::from(unanswered)), ("max", f64::from(max))],
+        );
+        if self.user_state() != State::Away {
+            self.state(Who::User, State::Away, self.now);
+        }
+        self.waits.fired = true;
+        if max == 0 {
+            return;
+        }
+        self.waits.refresh(self.now);
+        if unanswered >= max {
+            return self.leave_after(LeaveReason::Silence, self.config.phrases.silence_goodbye.clone());
+        }
+        let phrase = pick(&self.config.phrases.silence_prompts, &mut self.waits.prompts);
+        self.say_phrase(SayKind::Prompt, phrase);
+    }
+
+    fn set_watchdog(&mut self) {
+        let w = &self.config.turns.watchdog;
+        let step = match self.waits.level {
+            0 => w.filler_ms,
+            1 => w.filler_ms.map(|_| w.apology_ms),
+            _ => w.filler_ms.map(|_| w.rescue_ms),
+        };
+        match (self.waits.owed, step) {
+            (Some(since), Some(ms)) if self.phase == Phase::Talking => {
+                self.timers.set(Timer::Watchdog, (since + ms).max(self.waits.snooze).max(self.now));
+            }
+            _ => self.timers.clear(Timer::Watchdog),
+        }
+    }
+
+    /// The agent owes an answer and is silent.
+    pub(crate) fn watchdog(&mut self) {
+        let sounds = self.speeches.front().is_some_and(|s| s.sounds());
+        if sounds || self.caller.has_floor() || self.line_lost {
+            self.waits.snooze = self.now + SNOOZE_MS;
+            return;
+        }
+        let owed_ms = self.waits.owed.map_or(0, |since| self.now.since(since));
+        let tool = self.runs_a_tool();
+        let (level, rule) = match self.waits.level {
+            0 => (0, "filler"),
+            _ if tool => (0, "filler_tool"),
+            1 => (1, "apology"),
+            _ => (2, "rescue"),
+        };
+        self.explain(Decision::Watchdog, rule, [("owed_ms", ms(owed_ms))]);
+        match level {
+            0 if tool => {
+                self.waits.owed = Some(self.now);
+                self.say_filler();
+            }
+            0 => {
+                self.waits.level = 1;
+                self.free_stuck_voice();
+                self.say_filler();
+            }
+            1 => {
+                self.waits.level = 2;
+                self.free_stuck_voice();
+                self.say_phrase_first(SayKind::Apology, self.config.phrases.apology.clone());
+                self.ask_fallback();
+            }
+            _ => self.rescue("watchdog"),
+        }
+    }
+
+    fn runs_a_tool(&self) -> bool {
+        self.reply.as_ref().is_some_and(|r| r.thought && r.calls.iter().any(|c| !c.is_done()))
+    }
+
+    fn say_filler(&mut self) {
+        let phrase = pick(&self.config.phrases.fillers, &mut self.waits.fillers);
+        self.say_phrase_first(SayKind::Filler, phrase);
+    }
+
+    /// Says a phrase before speeches that have not begun.
+    fn say_phrase_first(&mut self, kind: SayKind, phrase: String) {
+        let before = self.speeches.len();
+        self.say_phrase(kind, phrase);
+        if self.speeches.len() == before {
+            return;
+        }
+        let begun = self.speeches.iter().take_while(|s| s.started.is_some() || s.hushed).count();
+        if let Some(speech) = self.speeches.pop_back() {
+            self.speeches.insert(begun.min(before), speech);
+        }
+    }
+
+    /// A voice that had its time and gave no sound is replaced by the fallback.
+    fn free_stuck_voice(&mut self) {
+        let stuck = |s: &&Speech| {
+            s.started.is_none() && !s.hushed && !s.held && self.now.since(s.sent) >= STUCK_VOICE_MS
+        };
+        let Some(id) = self.speeches.front().filter(stuck).map(|s| s.id) else { return };
+        self.explain(Decision::Watchdog, "silent_voice", []);
+        self.say_again(id);
+    }
+
+    /// The model had its time: the next one of the chain.
+    fn ask_fallback(&mut self) {
+        if self.config.mind == Mind::Live {
+            return self.emit(Output::Live(LiveCommand::Respond { instructions: None }));
+        }
+        let Some(reply) = self.reply.as_mut().filter(|r| r.say.is_none()) else { return };
+        let Some(id) = reply.think.take() else { return };
+        reply.fallback = true;
+        reply.step -= 1;
+        self.emit(Output::CancelThink { id });
+        self.think();
+    }
+
+    fn set_tool_filler(&mut self) {
+        let t = &self.config.turns.tools;
+        let first = self.waits.tool_fillers == 0;
+        let after = if first {
+            t.filler_after_ms
+        } else {
+            t.filler_after_ms.and(self.config.turns.watchdog.filler_ms)
+        };
+        let since = self.reply.iter().filter(|r| r.committed).flat_map(|r| r.calls.iter());
+        let since = since
+            .filter(|c| matches!(c.state, CallState::Running | CallState::Joined(_)))
+            .map(|c| c.since)
+            .min();
+        match (since, after) {
+            (Some(since), Some(ms)) if self.speeches.is_empty() && !self.live.awaiting => {
+                let quiet_since = since.max(self.last_speech_end.unwrap_or(since));
+                self.timers.set(Timer::ToolFiller, (quiet_since + ms).max(self.waits.snooze).max(self.now));
+            }
+            _ => self.timers.clear(Timer::ToolFiller),
+        }
+    }
+
+    /// A tool runs in silence.
+    pub(crate) fn tool_filler(&mut self) {
+        if self.caller.has_floor() || self.caller.has_words() {
+            self.waits.snooze = self.now + SNOOZE_MS;
+            return;
+        }
+        self.waits.tool_fillers += 1;
+        self.explain(Decision::Tool, "filler", [("times", f64::from(self.waits.tool_fillers))]);
+        self.say_filler();
+    }
+}
+
+/// A deadline that met somebody talking looks again after this.
+const SNOOZE_MS: u64 = 250;
+/// A voice that gave no sound for this long is not going to.
+const STUCK_VOICE_MS: u64 = 3000;
+
+/// The next of several phrases; empty when there is none.
+fn pick(phrases: &[String], next: &mut usize) -> String {
+    let phrase = phrases.get(*next % phrases.len().max(1)).cloned().unwrap_or_default();
+    *next += 1;
+    phrase
+}
