@@ -59,9 +59,7 @@ impl DeepgramListen {
         ];
         let mut query = Query::default();
         for (name, value) in ours {
-            if !options.extra.iter().any(|(n, _)| n == name) {
-                query.push_some(name, value);
-            }
+            query.push_unless(&options.extra, name, value);
         }
         for term in &options.keyterms {
             query.push("keyterm", term);

@@ -74,9 +74,7 @@ impl ElevenLabs {
         ];
         let mut query = Query::default();
         for (name, value) in ours {
-            if !extra.iter().any(|(n, _)| n == name) {
-                query.push_some(name, value);
-            }
+            query.push_unless(extra, name, value);
         }
         query.push_all(extra);
         let path = format!("/v1/text-to-speech/{}/multi-stream-input{}", escape(voice), query.finish());

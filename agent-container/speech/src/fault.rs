@@ -221,7 +221,8 @@ impl VendorError {
             "rate_limit_exceeded"
             | "rate_limit_error"
             | "TOO_MANY_REQUESTS"
-            | "too_many_concurrent_requests" => FaultKind::RateLimited,
+            | "too_many_concurrent_requests"
+            | "max_active_conversations" => FaultKind::RateLimited,
             "overloaded_error" | "system_busy" | "capacity_exceeded" => FaultKind::Overloaded,
             "session_expired" | "websocket_connection_limit_reached" => FaultKind::Expired,
             "timeout_error" | "input_timeout_exceeded" => FaultKind::TimedOut,

@@ -21,6 +21,8 @@
 
 #![warn(missing_docs)]
 
+mod assemblyai;
+mod deepgram_flux;
 mod deepgram_listen;
 mod elevenlabs;
 mod fault;
@@ -33,6 +35,8 @@ mod stt;
 mod tolerance;
 mod tts;
 mod vendor;
+mod wav;
+mod whisper;
 mod wire;
 
 pub use fault::{Blame, Fault, FaultKind, Retry};
@@ -45,4 +49,5 @@ pub use sse::{SseEvent, SseReader};
 pub use stt::{Stt, SttConfig, SttEvent, SttOptions, SttSocket, SttVendor, Transcript};
 pub use tts::{ContextId, SpokenChar, Tts, TtsConfig, TtsEvent, TtsSocket, TtsVendor, VoiceSettings};
 pub use vendor::{Endpoint, Vendor};
+pub use whisper::{SttFile, Utterance};
 pub use wire::{Body, Header, HttpRequest, Method, WsMessage, WsRequest};

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assemblyai::AssemblyAi;
+use crate::deepgram_flux::DeepgramFlux;
 use crate::deepgram_listen::DeepgramListen;
+use crate::whisper::SttFile;
 use crate::{Endpoint, Fault, Vendor, WsMessage, WsRequest};
 
 /// Which protocol to speak.
@@ -13,13 +16,26 @@ use crate::{Endpoint, Fault, Vendor, WsMessage, WsRequest};
 pub enum SttVendor {
     /// Deepgram `/v1/listen` (Nova).
     Deepgram,
+    /// Deepgram `/v2/listen` (Flux).
+    DeepgramFlux,
+    /// AssemblyAI streaming v3.
+    #[serde(rename = "assemblyai")]
+    AssemblyAi,
+    /// OpenAI `/audio/transcriptions`, one request an utterance.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// Groq `/audio/transcriptions`, one request an utterance.
+    Groq,
 }
 
 impl SttVendor {
     /// Whose endpoint and key it uses.
     pub fn vendor(self) -> Vendor {
         match self {
-            Self::Deepgram => Vendor::Deepgram,
+            Self::Deepgram | Self::DeepgramFlux => Vendor::Deepgram,
+            Self::AssemblyAi => Vendor::AssemblyAi,
+            Self::OpenAi => Vendor::OpenAi,
+            Self::Groq => Vendor::Groq,
         }
     }
 }
@@ -120,6 +136,8 @@ pub enum SttEvent {
 pub enum Stt {
     /// One WebSocket for the call.
     Socket(SttSocket),
+    /// One HTTP request an utterance.
+    File(SttFile),
 }
 
 impl Stt {
@@ -130,6 +148,9 @@ impl Stt {
     pub fn new(config: SttConfig) -> Self {
         match config.vendor {
             SttVendor::Deepgram => Self::Socket(SttSocket::Deepgram(DeepgramListen::new(config))),
+            SttVendor::DeepgramFlux => Self::Socket(SttSocket::Flux(DeepgramFlux::new(config))),
+            SttVendor::AssemblyAi => Self::Socket(SttSocket::AssemblyAi(AssemblyAi::new(config))),
+            SttVendor::OpenAi | SttVendor::Groq => Self::File(SttFile::new(config)),
         }
     }
 }
@@ -139,6 +160,10 @@ impl Stt {
 pub enum SttSocket {
     #[doc(hidden)]
     Deepgram(DeepgramListen),
+    #[doc(hidden)]
+    Flux(DeepgramFlux),
+    #[doc(hidden)]
+    AssemblyAi(AssemblyAi),
 }
 
 impl SttSocket {
@@ -146,6 +171,8 @@ impl SttSocket {
     pub fn connect(&self) -> WsRequest {
         match self {
             Self::Deepgram(session) => session.connect(),
+            Self::Flux(session) => session.connect(),
+            Self::AssemblyAi(session) => session.connect(),
         }
     }
 
@@ -154,6 +181,8 @@ impl SttSocket {
     pub fn audio(&mut self, samples: &[i16]) -> Option<WsMessage> {
         match self {
             Self::Deepgram(session) => session.audio(samples),
+            Self::Flux(session) => session.audio(samples),
+            Self::AssemblyAi(session) => session.audio(samples),
         }
     }
 
@@ -161,6 +190,8 @@ impl SttSocket {
     pub fn keep_alive(&mut self) -> Vec<WsMessage> {
         match self {
             Self::Deepgram(session) => session.keep_alive(),
+            Self::Flux(session) => session.keep_alive(),
+            Self::AssemblyAi(session) => session.keep_alive(),
         }
     }
 
@@ -168,6 +199,8 @@ impl SttSocket {
     pub fn keep_alive_after(&self) -> Duration {
         match self {
             Self::Deepgram(_) => DeepgramListen::KEEP_ALIVE_AFTER,
+            Self::Flux(_) => DeepgramFlux::KEEP_ALIVE_AFTER,
+            Self::AssemblyAi(_) => AssemblyAi::KEEP_ALIVE_AFTER,
         }
     }
 
@@ -175,6 +208,8 @@ impl SttSocket {
     pub fn finalize(&mut self) -> Vec<WsMessage> {
         match self {
             Self::Deepgram(session) => session.finalize(),
+            Self::Flux(session) => session.finalize(),
+            Self::AssemblyAi(session) => session.finalize(),
         }
     }
 
@@ -182,6 +217,8 @@ impl SttSocket {
     pub fn close(&mut self) -> Vec<WsMessage> {
         match self {
             Self::Deepgram(session) => session.close(),
+            Self::Flux(session) => session.close(),
+            Self::AssemblyAi(session) => session.close(),
         }
     }
 
@@ -192,6 +229,8 @@ impl SttSocket {
     pub fn decode(&mut self, message: WsMessage) -> Result<Vec<SttEvent>, Fault> {
         match self {
             Self::Deepgram(session) => session.decode(message),
+            Self::Flux(session) => session.decode(message),
+            Self::AssemblyAi(session) => session.decode(message),
         }
     }
 }

@@ -132,14 +132,19 @@ impl Query {
         self
     }
 
-    pub(crate) fn push_some(&mut self, name: &str, value: Option<impl fmt::Display>) -> &mut Self {
-        if let Some(value) = value {
+    /// Adds one of our own pairs, unless the configuration's own `extra` pairs replace it.
+    pub(crate) fn push_unless(
+        &mut self,
+        extra: &[(String, String)],
+        name: &str,
+        value: Option<impl fmt::Display>,
+    ) {
+        if let Some(value) = value.filter(|_| !extra.iter().any(|(n, _)| n == name)) {
             self.push(name, value);
         }
-        self
     }
 
-    /// Adds the configuration's own pairs; the caller leaves out the defaults they replace.
+    /// Adds the configuration's own pairs.
     pub(crate) fn push_all(&mut self, pairs: &[(String, String)]) -> &mut Self {
         for (name, value) in pairs {
             self.push(name, value);

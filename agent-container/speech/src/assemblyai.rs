@@ -1,0 +1,263 @@
+//! AssemblyAI streaming v3.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::tolerance::Tolerance;
+use crate::wire::{Header, Query};
+use crate::{Fault, FaultKind, SttConfig, SttEvent, Transcript, Vendor, WsMessage, WsRequest, pcm};
+
+/// The vendor closes on chunks under 50 ms; three telephone frames make one.
+const CHUNK_MS: u32 = 60;
+/// And on chunks over 1000 ms.
+const LONGEST_MS: u32 = 900;
+
+/// One session.
+#[derive(Debug)]
+pub struct AssemblyAi {
+    config: SttConfig,
+    tolerance: Tolerance,
+    gathered: Vec<i16>,
+    closing: bool,
+    forced: bool,
+    /// Turn whose end was told: with formatted turns the end comes twice.
+    ended_turn: Option<u64>,
+    /// Words of the eager end told last, and its turn.
+    eager: Option<(u64, String)>,
+}
+
+impl AssemblyAi {
+    /// Far below the smallest inactivity timeout that can be set (5 s).
+    pub(crate) const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(4);
+
+    pub(crate) fn new(config: SttConfig) -> Self {
+        let tolerance = Tolerance::new(Vendor::AssemblyAi, Tolerance::TEXT);
+        Self {
+            config,
+            tolerance,
+            gathered: Vec::new(),
+            closing: false,
+            forced: false,
+            ended_turn: None,
+            eager: None,
+        }
+    }
+
+    pub(crate) fn connect(&self) -> WsRequest {
+        let SttConfig { endpoint, model, language, sample_rate, options, .. } = &self.config;
+        let list = |items: &[String]| (!items.is_empty()).then(|| json!(items).to_string());
+        let mut query = Query::default();
+        query.push_unless(&options.extra, "sample_rate", Some(sample_rate));
+        query.push_unless(&options.extra, "encoding", Some("pcm_s16le"));
+        query.push_unless(&options.extra, "speech_model", Some(model));
+        query.push_unless(&options.extra, "format_turns", Some("false"));
+        query.push_unless(
+            &options.extra,
+            "language_codes",
+            language.as_ref().and_then(|l| list(std::slice::from_ref(l))),
+        );
+        query.push_unless(&options.extra, "end_of_turn_confidence_threshold", options.end_of_turn_threshold);
+        query.push_unless(&options.extra, "min_turn_silence", options.endpointing_ms);
+        query.push_unless(&options.extra, "max_turn_silence", options.end_of_turn_timeout_ms);
+        query.push_unless(&options.extra, "keyterms_prompt", list(&options.keyterms));
+        query.push_all(&options.extra);
+        // The raw key: `Bearer` is refused.
+        let headers = vec![Header::secret("authorization", endpoint.key.reveal())];
+        WsRequest { url: endpoint.ws("/v3/ws") + query.finish(), headers }
+    }
+
+    /// At most 900 ms of what was gathered; more only comes in one piece after a reconnect, and is then sent piece
+    /// by piece with the audio that follows.
+    pub(crate) fn audio(&mut self, samples: &[i16]) -> Option<WsMessage> {
+        self.gathered.extend_from_slice(samples);
+        if self.gathered.len() < self.samples(CHUNK_MS) {
+            return None;
+        }
+        let rest = self.gathered.split_off(self.gathered.len().min(self.samples(LONGEST_MS)));
+        let chunk = std::mem::replace(&mut self.gathered, rest);
+        Some(WsMessage::Binary(pcm::to_bytes(&chunk)))
+    }
+
+    pub(crate) fn keep_alive(&mut self) -> Vec<WsMessage> {
+        vec![WsMessage::json(&json!({"type": "KeepAlive"}))]
+    }
+
+    pub(crate) fn finalize(&mut self) -> Vec<WsMessage> {
+        self.forced = true;
+        self.rest().chain([WsMessage::json(&json!({"type": "ForceEndpoint"}))]).collect()
+    }
+
+    pub(crate) fn close(&mut self) -> Vec<WsMessage> {
+        self.closing = true;
+        self.rest().chain([WsMessage::json(&json!({"type": "Terminate"}))]).collect()
+    }
+
+    pub(crate) fn decode(&mut self, message: WsMessage) -> Result<Vec<SttEvent>, Fault> {
+        let text = match message {
+            WsMessage::Text(text) => text,
+            WsMessage::Binary(bytes) => {
+                self.tolerance.size(bytes.len())?;
+                let ignored = self.tolerance.ignore::<()>("binary message".to_owned())?;
+                return Ok(ignored.err().map(SttEvent::Ignored).into_iter().collect());
+            }
+            WsMessage::Close { .. } if self.closing => return Ok(vec![SttEvent::Closed]),
+            WsMessage::Close { code, reason } => return Err(closed(code, &reason)),
+        };
+        match self.tolerance.parse::<Message>(&text)? {
+            Ok(Message::Begin { id }) => Ok(vec![SttEvent::Ready { request_id: id }]),
+            Ok(Message::Turn(turn)) => Ok(self.turn(turn)),
+            Ok(Message::SpeechStarted { timestamp }) => {
+                Ok(vec![SttEvent::SpeechStarted { at_ms: timestamp as u64 }])
+            }
+            Ok(Message::Termination) if self.closing => Ok(vec![SttEvent::Closed]),
+            Ok(Message::Termination) => {
+                Err(Fault::new(Vendor::AssemblyAi, FaultKind::Expired, "Termination", ""))
+            }
+            Ok(Message::Error { error_code, error }) => Err(closed(error_code.unwrap_or(0), &error)),
+            Ok(Message::Unknown) => {
+                Ok(vec![SttEvent::Ignored("message without meaning for the call".to_owned())])
+            }
+            Err(reason) => Ok(vec![SttEvent::Ignored(reason)]),
+        }
+    }
+
+    fn turn(&mut self, turn: Turn) -> Vec<SttEvent> {
+        if self.ended_turn.is_some_and(|ended| turn.turn_order <= ended) {
+            return vec![SttEvent::Ignored("turn already over".to_owned())];
+        }
+        if turn.end_of_turn {
+            self.ended_turn = Some(turn.turn_order);
+            self.eager = None;
+            let at_ms = turn.words.last().map(|word| word.end as u64);
+            let end = [
+                SttEvent::EndOfSpeech { at_ms },
+                SttEvent::EndOfTurn { confidence: turn.end_of_turn_confidence },
+            ];
+            let flushed = std::mem::take(&mut self.forced).then_some(SttEvent::Flushed);
+            return turn
+                .read(&turn.transcript)
+                .map(SttEvent::Final)
+                .into_iter()
+                .chain(end)
+                .chain(flushed)
+                .collect();
+        }
+        let Some(transcript) = turn.read(&turn.so_far()) else {
+            return vec![SttEvent::Ignored("turn without words".to_owned())];
+        };
+        let order = turn.turn_order;
+        // A non-empty utterance is the vendor's sign that a pause followed complete words.
+        if !turn.utterance.trim().is_empty() {
+            self.eager = Some((order, transcript.text.clone()));
+            return vec![SttEvent::Interim(transcript.clone()), SttEvent::EagerEndOfTurn(transcript)];
+        }
+        let resumed = self.eager.take_if(|(eager, words)| *eager == order && *words != transcript.text);
+        resumed.map(|_| SttEvent::TurnResumed).into_iter().chain([SttEvent::Interim(transcript)]).collect()
+    }
+
+    fn rest(&mut self) -> impl Iterator<Item = WsMessage> + use<> {
+        let least = self.samples(CHUNK_MS);
+        let mut rest = std::mem::take(&mut self.gathered);
+        let empty = rest.is_empty();
+        rest.resize(rest.len().max(least), 0);
+        (!empty).then(|| WsMessage::Binary(pcm::to_bytes(&rest))).into_iter()
+    }
+
+    fn samples(&self, ms: u32) -> usize {
+        (self.config.sample_rate * ms / 1000) as usize
+    }
+}
+
+/// Close codes and error codes are the same numbers.
+fn closed(code: u16, reason: &str) -> Fault {
+    let kind = match code {
+        // Authentication, or too many new sessions in this minute.
+        1008 if reason.contains("concurrent") || reason.contains("Too many") => FaultKind::RateLimited,
+        1008 | 4001 => FaultKind::Credentials,
+        4002 => FaultKind::Quota,
+        3005 => FaultKind::Unavailable,
+        3006 | 3007 => FaultKind::Refused,
+        3008 | 4008 | 4031 => FaultKind::Expired,
+        3009 | 4029 => FaultKind::RateLimited,
+        _ => FaultKind::Disconnected,
+    };
+    Fault::new(Vendor::AssemblyAi, kind, code.to_string(), reason)
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+enum Message {
+    Begin {
+        #[serde(default)]
+        id: String,
+    },
+    Turn(Turn),
+    SpeechStarted {
+        #[serde(default)]
+        timestamp: f64,
+    },
+    Termination,
+    Error {
+        error_code: Option<u16>,
+        #[serde(default)]
+        error: String,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Deserialize)]
+struct Turn {
+    #[serde(default)]
+    turn_order: u64,
+    #[serde(default)]
+    end_of_turn: bool,
+    #[serde(default)]
+    transcript: String,
+    #[serde(default)]
+    utterance: String,
+    #[serde(default)]
+    end_of_turn_confidence: f32,
+    #[serde(default)]
+    words: Vec<Word>,
+    language_code: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Word {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    start: f64,
+    #[serde(default)]
+    end: f64,
+    #[serde(default)]
+    confidence: f32,
+}
+
+impl Turn {
+    /// `transcript` holds only settled words; `words` also those that may still change.
+    fn so_far(&self) -> String {
+        if self.words.is_empty() {
+            return self.transcript.clone();
+        }
+        self.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn read(&self, text: &str) -> Option<Transcript> {
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let sure: f32 = self.words.iter().map(|word| word.confidence).sum();
+        Some(Transcript {
+            text: text.to_owned(),
+            start_ms: self.words.first().map_or(0, |word| word.start as u64),
+            end_ms: self.words.last().map_or(0, |word| word.end as u64),
+            confidence: if self.words.is_empty() { 1.0 } else { sure / self.words.len() as f32 },
+            language: self.language_code.clone(),
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! Whatever a vendor sends, decoding ends in events or a fault.
+
+use proptest::prelude::*;
+use speech::{
+    ContextId, FaultKind, LlmConfig, LlmOptions, Stt, SttConfig, SttOptions, SttVendor, Tts, TtsConfig,
+    TtsVendor, Vendor, VoiceSettings, WsMessage,
+};
+
+use crate::endpoint;
+
+fn stt(vendor: SttVendor) -> Stt {
+    Stt::new(SttConfig {
+        vendor,
+        endpoint: endpoint(),
+        model: "m".into(),
+        language: None,
+        sample_rate: 16_000,
+        options: SttOptions::default(),
+    })
+}
+
+fn tts(vendor: TtsVendor) -> Tts {
+    Tts::new(TtsConfig {
+        vendor,
+        endpoint: endpoint(),
+        model: "m".into(),
+        voice: "v".into(),
+        language: None,
+        sample_rate: 16_000,
+        settings: VoiceSettings::default(),
+        extra: Vec::new(),
+    })
+}
+
+fn llm(vendor: Vendor) -> LlmConfig {
+    LlmConfig { vendor, endpoint: endpoint(), model: "m".into(), options: LlmOptions::default() }
+}
+
+const STT: &[SttVendor] = &[SttVendor::Deepgram, SttVendor::DeepgramFlux, SttVendor::AssemblyAi];
+const TTS: &[TtsVendor] = &[TtsVendor::ElevenLabs];
+const LLM: &[Vendor] = &[Vendor::OpenAi, Vendor::Groq];
+
+/// Feeds every socket the same messages; each goes on until its first fault.
+fn feed(messages: &[WsMessage]) {
+    for vendor in STT {
+        let Stt::Socket(mut session) = stt(*vendor) else { continue };
+        let _ = messages.iter().try_for_each(|message| session.decode(message.clone()).map(drop));
+    }
+    for vendor in TTS {
+        let Tts::Socket(mut session) = tts(*vendor) else { continue };
+        session.open(ContextId(1));
+        let _ = messages.iter().try_for_each(|message| session.decode(message.clone()).map(drop));
+    }
+}
+
+/// JSON with the vendors' words in it, so that some of it is nearly right.
+fn nearly() -> impl Strategy<Value = String> {
+    let key = prop::sample::select(vec![
+        "type",
+        "event",
+        "start",
+        "duration",
+        "is_final",
+        "channel",
+        "alternatives",
+        "transcript",
+        "audio",
+        "isFinal",
+        "contextId",
+        "alignment",
+        "chars",
+        "charStartTimesMs",
+        "charDurationsMs",
+        "words",
+        "choices",
+        "delta",
+        "error",
+        "tool_calls",
+        "index",
+        "function",
+        "message",
+        "content_block",
+        "usage",
+        "item",
+        "response",
+        "session",
+        "turn_order",
+        "end_of_turn",
+        "sequence_id",
+        "item_id",
+        "call_id",
+        "arguments",
+        "name",
+        "status",
+        "text",
+    ]);
+    let value = prop::sample::select(vec![
+        "Results",
+        "Metadata",
+        "UtteranceEnd",
+        "Error",
+        "TurnInfo",
+        "EndOfTurn",
+        "Turn",
+        "Begin",
+        "s1",
+        "error",
+        "AQAC",
+        "response.output_audio.delta",
+        "response.done",
+        "message_start",
+        "content_block_delta",
+        "\u{1F980}",
+    ]);
+    let leaf = prop_oneof![
+        value.prop_map(serde_json::Value::from),
+        any::<f64>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        any::<bool>().prop_map(serde_json::Value::from),
+        Just(serde_json::Value::Null),
+    ];
+    let tree = leaf.prop_recursive(4, 32, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+            prop::collection::vec((key.clone(), inner), 0..6).prop_map(|pairs| {
+                serde_json::Value::Object(
+                    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+                )
+            }),
+        ]
+    });
+    (tree, any::<prop::sample::Index>(), any::<bool>()).prop_map(|(tree, cut, whole)| {
+        let text = tree.to_string();
+        let chars: Vec<char> = text.chars().collect();
+        if whole { text } else { chars[..cut.index(chars.len() + 1)].iter().collect() }
+    })
+}
+
+proptest! {
+    #[test]
+    fn sockets_survive_messages_that_are_nearly_right(texts in prop::collection::vec(nearly(), 1..12)) {
+        feed(&texts.into_iter().map(WsMessage::Text).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn sockets_survive_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200), code in any::<u16>()) {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        feed(&[WsMessage::Binary(bytes), WsMessage::Text(text.clone()), WsMessage::Close { code, reason: text }]);
+    }
+
+    #[test]
+    fn replies_survive_any_bytes_and_cuts(texts in prop::collection::vec(nearly(), 1..8), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+        for vendor in LLM {
+            let mut stream = llm(*vendor).stream();
+            let done = texts.iter().try_for_each(|text| {
+                stream.push(format!("event: {text}\ndata: {text}\n\n").as_bytes()).map(drop)
+            });
+            let _ = done.and_then(|()| stream.push(&bytes).map(drop)).and_then(|()| stream.end().map(drop));
+        }
+    }
+}
+
+#[test]
+fn a_session_of_nonsense_is_given_up_after_a_while() {
+    for vendor in STT {
+        let Stt::Socket(mut session) = stt(*vendor) else { continue };
+        let nonsense = WsMessage::Text("{\"type\":\"Resul".into());
+        let faults = (0..20).map_while(|_| session.decode(nonsense.clone()).ok()).count();
+        assert_eq!(faults, 8, "{vendor:?}");
+        assert_eq!(session.decode(nonsense).unwrap_err().kind, FaultKind::Malformed);
+    }
+}
+
+#[test]
+fn an_oversized_message_ends_the_session_unread() {
+    let huge = WsMessage::Text("x".repeat(17 << 20));
+    for vendor in STT {
+        let Stt::Socket(mut session) = stt(*vendor) else { continue };
+        assert_eq!(session.decode(huge.clone()).unwrap_err().kind, FaultKind::Oversize, "{vendor:?}");
+    }
+    for vendor in TTS {
+        let Tts::Socket(mut session) = tts(*vendor) else { continue };
+        assert_eq!(session.decode(huge.clone()).unwrap_err().kind, FaultKind::Oversize, "{vendor:?}");
+    }
+}
