@@ -4,7 +4,7 @@ use crate::{Arrival, AudioError, FRAME_SAMPLES, Frame, OpusDecoder, PIPELINE_HZ,
 /// RTP clock of Opus, whatever it carries, in Hz (RFC 7587, section 4.1).
 const OPUS_CLOCK_HZ: u32 = 48_000;
 const CLOCK_PER_SAMPLE: u32 = OPUS_CLOCK_HZ / PIPELINE_HZ;
-/// Ticks of 20 ms without a frame before time is filled: ordinary jitter and late wake-ups stay below.
+/// Ticks of 20 ms without a packet before time is filled: ordinary jitter and late wake-ups stay below.
 const STALL_TICKS: u32 = 3;
 /// Concealment beyond this is noise; silence follows (libopus itself fades over about as much).
 const MAX_CONCEAL_SAMPLES: usize = (PIPELINE_HZ as usize) / 10;
@@ -76,7 +76,10 @@ impl Inbound {
         let arrival = self.reorder.push(packet);
         match arrival {
             Arrival::Stale => self.stats.stale += 1,
-            Arrival::Taken | Arrival::Restarted => self.stats.packets += 1,
+            Arrival::Taken | Arrival::Restarted => {
+                self.stats.packets += 1;
+                self.idle_ticks = 0;
+            }
         }
         self.advance(hear);
         arrival
@@ -105,7 +108,6 @@ impl Inbound {
 
     fn advance(&mut self, mut hear: impl FnMut(&Frame, Source)) {
         while let Some(next) = self.reorder.pop() {
-            self.idle_ticks = 0;
             self.fill_gap(&next);
             self.decode(&next);
             self.hand_on(&mut hear);
@@ -169,3 +171,6 @@ impl Inbound {
         self.samples.drain(..done);
     }
 }
+
+#[cfg(test)]
+mod tests;

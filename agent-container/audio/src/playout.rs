@@ -30,7 +30,7 @@ pub const MAX_QUEUED_MS: u32 = 120_000;
 /// Events that may wait to be read.
 pub const EVENT_BOUND: usize = 64;
 /// Pieces of speech between the two ends; the media thread empties the ring every 20 ms.
-const PIECE_BOUND: usize = 256;
+const PIECE_BOUND: usize = 512;
 /// Commands between the two ends.
 const COMMAND_BOUND: usize = 32;
 /// Length of the fade at a flush, a pause and a resume: 5 ms.

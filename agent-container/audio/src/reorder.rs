@@ -174,3 +174,91 @@ impl Reorder {
         self.gap_ticks = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Arrival, Packet, Reorder};
+
+    /// Pushes `numbers` (`"-"` is a tick) and returns what came out: `n`, `n(+lost)`, `n!` at a restart.
+    fn ordered(arrivals: &str) -> String {
+        let mut reorder = Reorder::default();
+        let mut out = Vec::new();
+        for arrival in arrivals.split_whitespace() {
+            match arrival.split_once('/') {
+                _ if arrival == "-" => reorder.tick(),
+                Some((ssrc, seq)) => push(&mut reorder, ssrc, seq),
+                None => push(&mut reorder, "7", arrival),
+            }
+            while let Some(next) = reorder.pop() {
+                let mut text = next.timestamp.to_string();
+                if next.lost_before > 0 {
+                    text += &format!("(+{})", next.lost_before);
+                }
+                if next.restart {
+                    text += "!";
+                }
+                out.push(text);
+            }
+        }
+        out.join(" ")
+    }
+
+    fn push(reorder: &mut Reorder, ssrc: &str, seq: &str) {
+        let seq: u16 = seq.parse().expect("a number");
+        let ssrc = ssrc.parse().expect("a number");
+        reorder.push(Packet { ssrc, seq, timestamp: u32::from(seq), payload: &[] });
+    }
+
+    #[test]
+    fn packets_come_out_in_the_order_they_were_spoken() {
+        for (arrivals, expected) in [
+            ("1 2 3", "1! 2 3"),
+            // Overtaken by one and by two.
+            ("1 3 2 4", "1! 2 3 4"),
+            ("1 3 4 2 5", "1! 2 3 4 5"),
+            ("1 4 3 2 5", "1! 2 3 4 5"),
+            // Lost: three later ones, or 60 ms, end the wait.
+            ("1 3 4 5 6", "1! 3(+1) 4 5 6"),
+            ("1 3 - - - 4", "1! 3(+1) 4"),
+            ("1 5 - - -", "1! 5(+3)"),
+            ("1 3 6 - - - - - -", "1! 3(+1) 6(+2)"),
+            // Too late, and twice.
+            ("1 3 4 5 2 6", "1! 3(+1) 4 5 6"),
+            ("1 1 2 2 4 4 3 5", "1! 2 3 4 5"),
+            // The numbers wrap.
+            ("65534 65535 0 1", "65534! 65535 0 1"),
+            ("65534 0 1 65535 2", "65534! 65535 0 1 2"),
+            ("65534 0 1 2", "65534! 0(+1) 1 2"),
+            // Another source, lower numbers, a jump.
+            ("7/100 7/101 8/5 8/6 7/102", "100! 101 5! 6 102!"),
+            ("7/100 7/102 8/5 8/6", "100! 102(+1) 5! 6"),
+            ("0/100 0/101 0/20 0/21", "100! 101 20! 21"),
+            ("100 101 99 98 102", "100! 101 102"),
+            ("100 101 95 96 97 98 99", "100! 101 98! 99"),
+            ("100 200 201", "100! 200! 201"),
+        ] {
+            assert_eq!(ordered(arrivals), expected, "{arrivals}");
+        }
+    }
+
+    #[test]
+    fn whatever_arrives_little_is_held_and_order_is_kept() {
+        use proptest::prelude::*;
+        proptest!(|(jumps in proptest::collection::vec(-6i32..12, 1..300))| {
+            let mut reorder = Reorder::default();
+            let (mut at, mut last) = (1_000i32, 0u32);
+            for jump in jumps {
+                at += jump;
+                let seq = u16::try_from(at.rem_euclid(65_536)).expect("16 bits");
+                let packet = Packet { ssrc: 1, seq, timestamp: at.unsigned_abs(), payload: &[] };
+                let arrival = reorder.push(packet);
+                prop_assert!(reorder.held.len() < super::DEPTH);
+                while let Some(next) = reorder.pop() {
+                    prop_assert!(next.restart || next.timestamp > last, "{} after {last}", next.timestamp);
+                    last = next.timestamp;
+                }
+                prop_assert!(arrival != Arrival::Restarted || last == at.unsigned_abs());
+            }
+        });
+    }
+}

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use super::ring::{Command, Drain, Piece};
-use super::{FADE_SAMPLES, PlayoutEvent, Position, SpeechId};
+use super::{FADE_SAMPLES, PIECE_BOUND, PlayoutEvent, Position, SpeechId};
 use crate::{FRAME_SAMPLES, Frame};
 
 /// Peak that can be heard over the noise of a telephone line: −50 dBFS, the smallest steps of µ-law.
@@ -93,6 +93,8 @@ impl Playout {
 
     /// What the feed put into the ring before now; a flush must find all of its speech.
     fn collect(&mut self) {
+        // A ring this full may have kept pieces waiting in the feed: let it settle.
+        self.news |= self.ring.pieces.slots() >= PIECE_BOUND / 2;
         while let Ok(piece) = self.ring.pieces.pop() {
             self.pieces.push_back(piece);
         }

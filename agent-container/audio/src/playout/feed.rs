@@ -12,8 +12,10 @@ const CLOSED_BOUND: usize = 64;
 #[derive(Debug)]
 pub struct PlayoutFeed {
     ring: Fill,
-    /// The speech that is being appended to, and what of it is not in the ring yet.
+    /// The speech that is being appended to, and what of it makes no whole frame yet.
     open: Option<Open>,
+    /// Pieces for which the ring had no room.
+    pending: VecDeque<Piece>,
     /// Speeches that take no audio any more, oldest first.
     closed: VecDeque<SpeechId>,
     /// Commands for which the ring had no room.
@@ -26,20 +28,19 @@ struct Open {
     speech: SpeechId,
     tail: Vec<i16>,
     known: bool,
-    ending: bool,
 }
 
 impl PlayoutFeed {
     pub(super) fn new(ring: Fill) -> Self {
-        Self { ring, open: None, closed: VecDeque::new(), waiting: VecDeque::new(), put: 0 }
+        let (closed, waiting) = (VecDeque::new(), VecDeque::new());
+        Self { ring, open: None, pending: VecDeque::new(), closed, waiting, put: 0 }
     }
 
     /// Appends samples of any number to a speech and returns how many were taken: all, or fewer when two
     /// minutes wait already, or none when the speech was finished or flushed. The first append of another
     /// speech finishes the one before.
     pub fn append(&mut self, speech: SpeechId, samples: &[i16]) -> usize {
-        self.settle();
-        if self.closed.contains(&speech) || !self.open_speech(speech) {
+        if !self.open(speech) {
             return 0;
         }
         let room = usize::try_from(MAX_QUEUED_SAMPLES.saturating_sub(self.queued())).unwrap_or(usize::MAX);
@@ -47,20 +48,17 @@ impl PlayoutFeed {
         if let Some(open) = &mut self.open {
             open.tail.extend_from_slice(&samples[..taken]);
         }
+        self.put_tail(false);
         self.settle();
         taken
     }
 
     /// Says that a speech has no more audio. Its end is played even if it fills no frame.
     pub fn finish(&mut self, speech: SpeechId) {
-        self.settle();
-        if self.closed.contains(&speech) || !self.open_speech(speech) {
-            return;
+        if self.open(speech) {
+            self.put_tail(true);
+            self.settle();
         }
-        if let Some(open) = &mut self.open {
-            open.ending = true;
-        }
-        self.settle();
     }
 
     /// Drops a speech, or what is left of it, with a fade of 5 ms at the next frame.
@@ -69,12 +67,13 @@ impl PlayoutFeed {
     ///
     /// Returns the position known now: at most one frame before the cut.
     pub fn flush(&mut self, speech: SpeechId) -> Position {
+        self.settle();
         let open = self.open.take_if(|open| open.speech == speech);
-        let known = match &open {
-            Some(open) => open.known,
-            None => self.closed.contains(&speech),
-        };
-        if open.is_some() || !known {
+        let closed = self.closed.contains(&speech);
+        let begun = open.as_ref().map_or(closed, |open| open.known);
+        // What begins in the feed was never in the ring.
+        let known = begun && !self.drop_pending(speech);
+        if !closed {
             self.close(speech);
         }
         self.command(Command::Flush { speech, known });
@@ -114,18 +113,29 @@ impl PlayoutFeed {
         (self.put + tail).saturating_sub(self.ring.shared.taken())
     }
 
-    /// Makes `speech` the open one. `false`: the end of the one before still waits for room.
-    fn open_speech(&mut self, speech: SpeechId) -> bool {
-        if let Some(open) = &mut self.open
-            && open.speech != speech
-        {
-            open.ending = true;
-            self.settle();
+    /// Makes `speech` the open one; `false` when it is closed.
+    fn open(&mut self, speech: SpeechId) -> bool {
+        if self.closed.contains(&speech) {
+            return false;
         }
-        if self.open.is_none() {
-            self.open = Some(Open { speech, tail: Vec::new(), known: false, ending: false });
+        if self.open.as_ref().is_some_and(|open| open.speech != speech) {
+            self.put_tail(true);
         }
-        self.open.as_ref().is_some_and(|open| open.speech == speech)
+        self.open.get_or_insert_with(|| Open { speech, tail: Vec::new(), known: false });
+        true
+    }
+
+    /// Drops what has not reached the ring; `true` when that is the speech from its begin.
+    fn drop_pending(&mut self, speech: SpeechId) -> bool {
+        let mut begins = false;
+        self.pending.retain(|piece| {
+            if piece.speech == speech {
+                begins |= piece.first;
+                self.put -= piece.samples.len() as u64;
+            }
+            piece.speech != speech
+        });
+        begins
     }
 
     fn close(&mut self, speech: SpeechId) {
@@ -140,31 +150,41 @@ impl PlayoutFeed {
         self.settle();
     }
 
-    /// Moves what waits here into the rings, as far as there is room.
+    /// Makes a piece of what was appended, when it fills a frame or ends its speech.
+    fn put_tail(&mut self, last: bool) {
+        let Some(open) = &mut self.open else { return };
+        if !last && open.tail.len() < FRAME_SAMPLES {
+            return;
+        }
+        let first = !std::mem::replace(&mut open.known, true);
+        let (speech, mut samples) = (open.speech, std::mem::take(&mut open.tail));
+        self.put += samples.len() as u64;
+        match self.pending.back_mut().filter(|piece| piece.speech == speech) {
+            Some(piece) => {
+                piece.samples.append(&mut samples);
+                piece.last = last;
+            }
+            None => self.pending.push_back(Piece { speech, samples, first, last }),
+        }
+        if last {
+            self.open = None;
+            self.close(speech);
+        }
+    }
+
+    /// Moves what waits here into the rings, as far as there is room; pieces before commands, so that a
+    /// flush finds its speech.
     fn settle(&mut self) {
-        self.put_tail();
+        while !self.ring.pieces.is_full()
+            && let Some(piece) = self.pending.pop_front()
+        {
+            // There is room: only this end fills the ring.
+            let _ = self.ring.pieces.push(piece);
+        }
         while let Some(&command) = self.waiting.front()
             && self.ring.commands.push(command).is_ok()
         {
             self.waiting.pop_front();
-        }
-    }
-
-    /// A piece goes into the ring when it fills a frame, or ends its speech.
-    fn put_tail(&mut self) {
-        let Some(open) = &mut self.open else { return };
-        if !open.ending && open.tail.len() < FRAME_SAMPLES || self.ring.pieces.is_full() {
-            return;
-        }
-        let piece = Piece { speech: open.speech, samples: std::mem::take(&mut open.tail), last: open.ending };
-        self.put += piece.samples.len() as u64;
-        // There is room: only this end fills the ring.
-        let _ = self.ring.pieces.push(piece);
-        open.known = true;
-        if open.ending {
-            let speech = open.speech;
-            self.open = None;
-            self.close(speech);
         }
     }
 }

@@ -8,6 +8,8 @@ use super::{COMMAND_BOUND, EVENT_BOUND, PIECE_BOUND, PlayoutEvent, Position, Spe
 pub(super) struct Piece {
     pub(super) speech: SpeechId,
     pub(super) samples: Vec<i16>,
+    /// Whether the speech begins with it.
+    pub(super) first: bool,
     /// Whether the speech ends with it.
     pub(super) last: bool,
 }
