@@ -139,7 +139,7 @@ impl Fault {
         }
     }
 
-    /// Whether the same vendor is worth another try, by itself; [`crate::Attempts`] also knows what was delivered.
+    /// Whether the same vendor is worth another try, by itself; [`crate::Attempt`] also knows what was delivered.
     pub fn retry(&self) -> Retry {
         match (self.kind, self.retry_after) {
             (FaultKind::Credentials | FaultKind::Quota | FaultKind::Refused | FaultKind::Oversize, _) => {

@@ -7,6 +7,7 @@
 //! SttConfig ─▶ Stt::new ─┬▶ Stt::Socket: connect, audio, keep_alive, finalize, close, decode
 //!                        └▶ Stt::File:   audio (buffers), finalize ─▶ HttpRequest, decode(status, body)
 //! LlmConfig ─▶ request(&ChatRequest) ─▶ HttpRequest;  stream() ─▶ ChatStream::push(bytes) ─▶ ChatEvent
+//! RealtimeConfig ─▶ RealtimeSocket: connect, audio, interrupt, tool_result, poll_send, decode
 //! TtsConfig ─▶ Tts::new ─┬▶ Tts::Socket: connect, open, text, flush, finish, cancel, keep_alive, decode
 //!                        └▶ Tts::Http:   request(text) ─▶ HttpRequest;  stream(context) ─▶ TtsStream::push(bytes)
 //! ```
@@ -18,18 +19,24 @@
 //!   whether another try makes sense.
 //! * No model, voice or language is named in code: the configuration of the agent names them.
 //! * Keys are [`Key`]: they print as `***`.
+//! * Which vendor comes next after a fault, and after how long, is decided by [`Fallback`] and [`Attempt`].
 
 #![warn(missing_docs)]
 
+mod anthropic;
 mod assemblyai;
+mod deepgram_aura;
 mod deepgram_flux;
 mod deepgram_listen;
 mod elevenlabs;
+mod fallback;
 mod fault;
 mod key;
 mod llm;
 mod openai_chat;
 mod pcm;
+mod realtime;
+mod speech_http;
 mod sse;
 mod stt;
 mod tolerance;
@@ -39,12 +46,17 @@ mod wav;
 mod whisper;
 mod wire;
 
+pub use fallback::{
+    Attempt, BreakerSettings, Changed, Deadlines, Delivered, Fallback, Kind, Next, reconnect_after,
+};
 pub use fault::{Blame, Fault, FaultKind, Retry};
 pub use key::Key;
 pub use llm::{
     ChatEvent, ChatMessage, ChatRequest, ChatStream, FinishReason, LlmConfig, LlmOptions, Tool, ToolCall,
     ToolChoice, Usage,
 };
+pub use realtime::{Outcome, RealtimeConfig, RealtimeEvent, RealtimeSocket, TurnDetection};
+pub use speech_http::{TtsHttp, TtsStream};
 pub use sse::{SseEvent, SseReader};
 pub use stt::{Stt, SttConfig, SttEvent, SttOptions, SttSocket, SttVendor, Transcript};
 pub use tts::{ContextId, SpokenChar, Tts, TtsConfig, TtsEvent, TtsSocket, TtsVendor, VoiceSettings};

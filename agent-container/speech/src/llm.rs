@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::anthropic::{self, AnthropicStream};
 use crate::openai_chat::{self, OpenAiStream};
 use crate::{Endpoint, Fault, FaultKind, HttpRequest, Method, SseEvent, SseReader, Vendor};
 
@@ -160,6 +161,7 @@ impl LlmConfig {
     /// The request for a streamed reply. To cancel, drop the response: the vendor stops at the reset stream.
     pub fn request(&self, chat: &ChatRequest) -> HttpRequest {
         match self.vendor {
+            Vendor::Anthropic => anthropic::request(self, chat),
             _ => openai_chat::request(self, chat),
         }
     }
@@ -167,14 +169,21 @@ impl LlmConfig {
     /// Reads the answer to one request.
     pub fn stream(&self) -> ChatStream {
         let decoder = match self.vendor {
+            Vendor::Anthropic => Decoder::Anthropic(AnthropicStream::default()),
             _ => Decoder::OpenAi(OpenAiStream::new(self.vendor)),
         };
         ChatStream { vendor: self.vendor, sse: SseReader::new(), decoder, done: false }
     }
 
+    /// A refused request. `headers` are name and value pairs of the response.
+    pub fn refused(&self, status: u16, headers: &[(String, String)], body: &[u8]) -> Fault {
+        Fault::from_response(self.vendor, status, headers, body)
+    }
+
     /// A cheap request that opens or keeps a connection.
     pub fn warm_up(&self) -> HttpRequest {
         let url = match self.vendor {
+            Vendor::Anthropic => self.endpoint.http("/v1/models"),
             _ => openai_chat::url(self, "/models"),
         };
         HttpRequest { method: Method::Get, url, headers: self.headers(), body: Default::default() }
@@ -182,6 +191,7 @@ impl LlmConfig {
 
     pub(crate) fn headers(&self) -> Vec<crate::Header> {
         match self.vendor {
+            Vendor::Anthropic => anthropic::headers(&self.endpoint),
             _ => openai_chat::headers(&self.endpoint),
         }
     }
@@ -199,6 +209,7 @@ pub struct ChatStream {
 #[derive(Debug)]
 enum Decoder {
     OpenAi(OpenAiStream),
+    Anthropic(AnthropicStream),
 }
 
 impl ChatStream {
@@ -228,6 +239,7 @@ impl ChatStream {
         }
         let events = match &mut self.decoder {
             Decoder::OpenAi(decoder) => decoder.decode(&event.data)?,
+            Decoder::Anthropic(decoder) => decoder.decode(event)?,
         };
         self.done = events.iter().any(|event| matches!(event, ChatEvent::Done(_)));
         Ok(events)
@@ -244,6 +256,7 @@ impl ChatStream {
         self.done = true;
         match &mut self.decoder {
             Decoder::OpenAi(decoder) => decoder.end(),
+            Decoder::Anthropic(decoder) => decoder.end(),
         }
     }
 }

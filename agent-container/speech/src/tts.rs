@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::deepgram_aura::DeepgramAura;
 use crate::elevenlabs::ElevenLabs;
+use crate::speech_http::TtsHttp;
 use crate::{Endpoint, Fault, Vendor, WsMessage, WsRequest};
 
 /// Which protocol to speak.
@@ -13,7 +15,15 @@ use crate::{Endpoint, Fault, Vendor, WsMessage, WsRequest};
 #[serde(rename_all = "snake_case")]
 pub enum TtsVendor {
     /// ElevenLabs multi-context WebSocket.
+    #[serde(rename = "elevenlabs")]
     ElevenLabs,
+    /// Deepgram Aura WebSocket.
+    Deepgram,
+    /// OpenAI `/audio/speech`, one request a sentence.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// Groq `/audio/speech`, one request a sentence.
+    Groq,
 }
 
 impl TtsVendor {
@@ -21,6 +31,9 @@ impl TtsVendor {
     pub fn vendor(self) -> Vendor {
         match self {
             Self::ElevenLabs => Vendor::ElevenLabs,
+            Self::Deepgram => Vendor::Deepgram,
+            Self::OpenAi => Vendor::OpenAi,
+            Self::Groq => Vendor::Groq,
         }
     }
 }
@@ -142,6 +155,8 @@ pub enum TtsEvent {
 pub enum Tts {
     /// One WebSocket for many utterances.
     Socket(TtsSocket),
+    /// One HTTP request a sentence.
+    Http(TtsHttp),
 }
 
 impl Tts {
@@ -149,6 +164,8 @@ impl Tts {
     pub fn new(config: TtsConfig) -> Self {
         match config.vendor {
             TtsVendor::ElevenLabs => Self::Socket(TtsSocket::ElevenLabs(ElevenLabs::new(config))),
+            TtsVendor::Deepgram => Self::Socket(TtsSocket::Deepgram(DeepgramAura::new(config))),
+            TtsVendor::OpenAi | TtsVendor::Groq => Self::Http(TtsHttp::new(config)),
         }
     }
 }
@@ -161,6 +178,8 @@ impl Tts {
 pub enum TtsSocket {
     #[doc(hidden)]
     ElevenLabs(ElevenLabs),
+    #[doc(hidden)]
+    Deepgram(DeepgramAura),
 }
 
 impl TtsSocket {
@@ -168,6 +187,7 @@ impl TtsSocket {
     pub fn connect(&self) -> WsRequest {
         match self {
             Self::ElevenLabs(session) => session.connect(),
+            Self::Deepgram(session) => session.connect(),
         }
     }
 
@@ -176,6 +196,7 @@ impl TtsSocket {
     pub fn open(&mut self, context: ContextId) -> Option<Vec<WsMessage>> {
         match self {
             Self::ElevenLabs(session) => session.open(context),
+            Self::Deepgram(session) => session.open(context),
         }
     }
 
@@ -183,6 +204,7 @@ impl TtsSocket {
     pub fn text(&mut self, context: ContextId, text: &str) -> Vec<WsMessage> {
         match self {
             Self::ElevenLabs(session) => session.text(context, text),
+            Self::Deepgram(session) => session.text(context, text),
         }
     }
 
@@ -190,6 +212,7 @@ impl TtsSocket {
     pub fn flush(&mut self, context: ContextId) -> Vec<WsMessage> {
         match self {
             Self::ElevenLabs(session) => session.flush(context),
+            Self::Deepgram(session) => session.flush(context),
         }
     }
 
@@ -197,6 +220,7 @@ impl TtsSocket {
     pub fn finish(&mut self, context: ContextId) -> Vec<WsMessage> {
         match self {
             Self::ElevenLabs(session) => session.finish(context),
+            Self::Deepgram(session) => session.finish(context),
         }
     }
 
@@ -204,6 +228,7 @@ impl TtsSocket {
     pub fn cancel(&mut self, context: ContextId) -> Vec<WsMessage> {
         match self {
             Self::ElevenLabs(session) => session.cancel(context),
+            Self::Deepgram(session) => session.cancel(context),
         }
     }
 
@@ -211,6 +236,7 @@ impl TtsSocket {
     pub fn keep_alive(&mut self) -> Vec<WsMessage> {
         match self {
             Self::ElevenLabs(session) => session.keep_alive(),
+            Self::Deepgram(session) => session.keep_alive(),
         }
     }
 
@@ -218,6 +244,7 @@ impl TtsSocket {
     pub fn keep_alive_after(&self) -> Duration {
         match self {
             Self::ElevenLabs(_) => ElevenLabs::KEEP_ALIVE_AFTER,
+            Self::Deepgram(_) => DeepgramAura::KEEP_ALIVE_AFTER,
         }
     }
 
@@ -225,6 +252,7 @@ impl TtsSocket {
     pub fn retire_after(&self) -> Duration {
         match self {
             Self::ElevenLabs(_) => ElevenLabs::RETIRE_AFTER,
+            Self::Deepgram(_) => DeepgramAura::RETIRE_AFTER,
         }
     }
 
@@ -232,6 +260,7 @@ impl TtsSocket {
     pub fn close(&mut self) -> Vec<WsMessage> {
         match self {
             Self::ElevenLabs(session) => session.close(),
+            Self::Deepgram(session) => session.close(),
         }
     }
 
@@ -242,6 +271,7 @@ impl TtsSocket {
     pub fn decode(&mut self, message: WsMessage) -> Result<Vec<TtsEvent>, Fault> {
         match self {
             Self::ElevenLabs(session) => session.decode(message),
+            Self::Deepgram(session) => session.decode(message),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::openai_chat::{groq_prefix, headers};
 use crate::stt::millis;
 use crate::{
-    Body, Fault, FaultKind, Header, HttpRequest, Method, SttConfig, SttEvent, Transcript, Vendor, pcm, wav,
+    Body, Fault, FaultKind, Header, HttpRequest, Method, SttConfig, SttEvent, Transcript, Vendor, wav,
 };
 
 /// Audio kept from before the VAD noticed the speech, milliseconds.

@@ -37,8 +37,8 @@ fn llm(vendor: Vendor) -> LlmConfig {
 }
 
 const STT: &[SttVendor] = &[SttVendor::Deepgram, SttVendor::DeepgramFlux, SttVendor::AssemblyAi];
-const TTS: &[TtsVendor] = &[TtsVendor::ElevenLabs];
-const LLM: &[Vendor] = &[Vendor::OpenAi, Vendor::Groq];
+const TTS: &[TtsVendor] = &[TtsVendor::ElevenLabs, TtsVendor::Deepgram];
+const LLM: &[Vendor] = &[Vendor::OpenAi, Vendor::Groq, Vendor::Anthropic];
 
 /// Feeds every socket the same messages; each goes on until its first fault.
 fn feed(messages: &[WsMessage]) {
