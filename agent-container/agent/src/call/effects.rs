@@ -1,0 +1,159 @@
+//! What the dialogue wants, carried out. No decisions here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dialogue::{Input, Output, TransferId, TransferResult};
+use line::LineCommand;
+use reqwest::Client;
+use tokio::sync::mpsc;
+use tracing::{debug, error};
+
+use super::setup::CallSetup;
+use super::station::StationEnd;
+use super::transfer::Transfers;
+use crate::drivers::recogniser::{self, Recogniser};
+use crate::drivers::tasks::Tasks;
+use crate::drivers::thinker::Thinker;
+use crate::drivers::tools::Tools;
+use crate::drivers::vendors::Vendors;
+use crate::drivers::voice::{self, Voice, VoiceSetup};
+use crate::drivers::keys;
+
+/// Commands to voice or recogniser that may wait. A driver that leaves so many unread is stuck.
+const COMMAND_BOUND: usize = 256;
+
+/// A driver does not take commands any more: the call cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stuck;
+
+/// The drivers of one call.
+#[derive(Debug)]
+pub struct Effects {
+    /// Everything that runs for the call.
+    pub tasks: Tasks,
+    inbox: mpsc::Sender<Input>,
+    line: mpsc::Sender<LineCommand>,
+    voice: mpsc::Sender<voice::Command>,
+    recogniser: mpsc::Sender<recogniser::Command>,
+    thinker: Thinker,
+    tools: Tools,
+    transfers: Arc<dyn Transfers>,
+    transfer_targets: BTreeMap<String, String>,
+}
+
+/// What the drivers of a call are made of.
+#[derive(Debug)]
+pub struct EffectsSetup {
+    /// To the dialogue.
+    pub inbox: mpsc::Sender<Input>,
+    /// To the line.
+    pub line: mpsc::Sender<LineCommand>,
+    /// For models and tools.
+    pub client: Client,
+    /// Which vendors work.
+    pub vendors: Vendors,
+    /// How callers are handed over.
+    pub transfers: Arc<dyn Transfers>,
+    /// Name of the call, for tools.
+    pub call_id: String,
+}
+
+impl Effects {
+    /// Starts the drivers: recogniser and voice connect at once.
+    #[must_use]
+    pub fn start(with: EffectsSetup, setup: &CallSetup, station: StationEnd) -> Self {
+        let EffectsSetup { inbox, line, client, vendors, transfers, call_id } = with;
+        let mut tasks = Tasks::default();
+        let (recogniser, commands) = mpsc::channel(COMMAND_BOUND);
+        let hearing =
+            Recogniser::new(setup.stt.clone(), station.frames, commands, inbox.clone(), vendors.clone());
+        tasks.spawn(hearing.run());
+        let (voice, commands) = mpsc::channel(COMMAND_BOUND);
+        let speaking = Voice::new(VoiceSetup {
+            chain: setup.tts.clone(),
+            feed: station.feed,
+            bell: station.bell,
+            commands,
+            inbox: inbox.clone(),
+            vendors: vendors.clone(),
+        });
+        tasks.spawn(speaking.run());
+        let thinker =
+            Thinker::new(setup.llm.clone(), &setup.dialogue.tools, client.clone(), inbox.clone(), vendors);
+        tasks.spawn(thinker.warm_up());
+        let tools = Tools::new(setup.tools.clone(), call_id, client, inbox.clone());
+        let transfer_targets = setup.dialogue.transfer_targets.clone();
+        Self { tasks, inbox, line, voice, recogniser, thinker, tools, transfers, transfer_targets }
+    }
+
+    /// Carries out one wish.
+    ///
+    /// # Errors
+    /// [`Stuck`] when a driver does not take it.
+    pub fn carry_out(&mut self, output: Output) -> Result<(), Stuck> {
+        match output {
+            Output::Think(request) => self.thinker.think(&mut self.tasks, request),
+            Output::CancelThink { id } => self.thinker.cancel(id),
+            Output::Say(chunk) => return self.tell_voice(voice::Command::Say(chunk)),
+            Output::Pause { id } => return self.tell_voice(voice::Command::Pause(id)),
+            Output::Resume { id } => return self.tell_voice(voice::Command::Resume(id)),
+            Output::Hush { id } => return self.tell_voice(voice::Command::Hush(id)),
+            Output::RunTool(run) => self.tools.run(&mut self.tasks, run),
+            Output::CancelTool { id } => self.tools.cancel(id),
+            Output::AskTurnModel { id } => self.answer(Input::TurnModel { id, probability: None }),
+            Output::FlushStt => return self.tell_recogniser(recogniser::Command::Flush),
+            Output::RestartStt => return self.tell_recogniser(recogniser::Command::Restart),
+            Output::SendDigits { digits } => {
+                self.tasks.spawn(keys::press(digits, self.line.clone()));
+            }
+            Output::Transfer { id, to } => self.transfer(id, to),
+            Output::Live(command) => debug!(?command, "no speech-to-speech session"),
+            // The end of the call, and announcements: whoever reads the outputs beside us does that.
+            Output::Voicemail
+            | Output::Leave(_)
+            | Output::Committed(_)
+            | Output::State(_)
+            | Output::FalseInterruption { .. }
+            | Output::Explain(_)
+            | Output::Turn(_) => {}
+        }
+        Ok(())
+    }
+
+    fn tell_voice(&self, command: voice::Command) -> Result<(), Stuck> {
+        self.voice.try_send(command).map_err(|_| {
+            error!("the voice takes no commands");
+            Stuck
+        })
+    }
+
+    fn tell_recogniser(&self, command: recogniser::Command) -> Result<(), Stuck> {
+        self.recogniser.try_send(command).map_err(|_| {
+            error!("the recogniser takes no commands");
+            Stuck
+        })
+    }
+
+    /// Gives the dialogue an input of our own, without waiting here.
+    fn answer(&mut self, input: Input) {
+        let inbox = self.inbox.clone();
+        self.tasks.spawn(async move {
+            let _ = inbox.send(input).await;
+        });
+    }
+
+    fn transfer(&mut self, id: TransferId, to: String) {
+        let named = |(name, number): &(&String, &String)| name.eq_ignore_ascii_case(&to) || **number == to;
+        // Nobody is put through to a number that is not configured: the model may be talked into anything.
+        let target = self.transfer_targets.iter().find(|target| to.is_empty() || named(target));
+        let Some(number) = target.map(|(_, number)| number.clone()) else {
+            return self.answer(Input::Transfer { id, result: TransferResult::Failed { sip_status: None } });
+        };
+        let (transfers, inbox) = (Arc::clone(&self.transfers), self.inbox.clone());
+        self.tasks.spawn(async move {
+            let result = transfers.transfer(&number).await;
+            let _ = inbox.send(Input::Transfer { id, result }).await;
+        });
+    }
+}

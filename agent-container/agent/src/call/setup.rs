@@ -1,0 +1,193 @@
+//! From the table's configuration to what one call is made of. Pure.
+
+use std::collections::BTreeMap;
+
+use audio::PIPELINE_HZ;
+use dialogue::{Config, ConfigError, Road, Variables};
+use domain::{AgentConfig, Tool, VendorChoice};
+use serde_json::Value;
+use speech::{Endpoint, LlmConfig, LlmOptions, SttConfig, SttOptions, TtsConfig, Vendor, VoiceSettings};
+use thiserror::Error;
+
+use super::records::Bundle;
+
+/// Address and key of each vendor, from the environment.
+pub type Endpoints = BTreeMap<Vendor, Endpoint>;
+
+/// An agent that cannot be used as it is configured.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum SetupError {
+    /// A vendor's name nobody knows.
+    #[error("{field}: unknown vendor `{name}`")]
+    UnknownVendor {
+        /// Where it is named.
+        field: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The dialogue refuses a value.
+    #[error("{0}")]
+    Dialogue(#[from] ConfigError),
+    /// An option has the wrong type.
+    #[error("{field}.options: {why}")]
+    Options {
+        /// Whose options.
+        field: &'static str,
+        /// Why.
+        why: String,
+    },
+}
+
+/// What one call is made of.
+#[derive(Debug, Clone)]
+pub struct CallSetup {
+    /// For the dialogue.
+    pub dialogue: Config,
+    /// Recognisers in order.
+    pub stt: Vec<SttConfig>,
+    /// Language models in order.
+    pub llm: Vec<LlmConfig>,
+    /// Voices in order.
+    pub tts: Vec<TtsConfig>,
+    /// Tools over HTTP, by name.
+    pub tools: BTreeMap<String, Tool>,
+}
+
+impl CallSetup {
+    /// Puts a call together.
+    ///
+    /// # Errors
+    /// The configuration cannot be used; the field is named.
+    pub fn new(bundle: &Bundle, endpoints: &Endpoints, variables: &Variables, road: Road) -> Result<Self, SetupError> {
+        let agent = &bundle.agent;
+        let stt = choices("vendors.stt", &agent.vendors.stt);
+        let llm = choices("vendors.llm", &agent.vendors.llm);
+        let tts = choices("vendors.tts", &agent.vendors.tts);
+        Ok(Self {
+            dialogue: Config::for_agent(agent, variables, road)?,
+            stt: stt.map(|c| c.stt(endpoints, agent)).collect::<Result<_, _>>()?,
+            llm: llm.map(|c| c.llm(endpoints, agent)).collect::<Result<_, _>>()?,
+            tts: tts.map(|c| c.tts(endpoints, bundle)).collect::<Result<_, _>>()?,
+            tools: agent.tools.iter().map(|tool| (tool.name.clone(), tool.clone())).collect(),
+        })
+    }
+}
+
+/// One vendor of a chain, its options taken apart.
+struct Choice<'a> {
+    field: &'static str,
+    choice: &'a VendorChoice,
+    options: BTreeMap<String, Value>,
+}
+
+fn choices<'a>(field: &'static str, choices: &'a [VendorChoice]) -> impl Iterator<Item = Choice<'a>> {
+    choices.iter().map(move |choice| Choice::new(field, choice))
+}
+
+impl<'a> Choice<'a> {
+    fn new(field: &'static str, choice: &'a VendorChoice) -> Self {
+        Self { field, choice, options: choice.options.clone() }
+    }
+
+    fn unknown(&self) -> SetupError {
+        SetupError::UnknownVendor { field: self.field, name: self.choice.vendor.clone() }
+    }
+
+    /// A protocol by its configured name.
+    fn protocol<T: serde::de::DeserializeOwned>(&self) -> Result<T, SetupError> {
+        let name = self.choice.vendor.replace('-', "_");
+        serde_json::from_value(Value::String(name)).map_err(|_| self.unknown())
+    }
+
+    /// The vendor's address and key; `base_url` among the options moves it elsewhere.
+    fn endpoint(&mut self, endpoints: &Endpoints, vendor: Vendor) -> Endpoint {
+        let mut endpoint = endpoints.get(&vendor).cloned().unwrap_or_else(|| Endpoint::public(vendor, ""));
+        if let Some(Value::String(base_url)) = self.options.remove("base_url") {
+            endpoint.base_url = base_url;
+        }
+        endpoint
+    }
+
+    /// The options `T` knows; the others stay.
+    fn known<T: serde::de::DeserializeOwned>(&mut self, names: &[&str]) -> Result<T, SetupError> {
+        let known: serde_json::Map<String, Value> =
+            names.iter().filter_map(|&name| Some((name.to_owned(), self.options.remove(name)?))).collect();
+        serde_json::from_value(Value::Object(known))
+            .map_err(|error| SetupError::Options { field: self.field, why: error.to_string() })
+    }
+
+    /// The options left, as text.
+    fn pairs(&mut self) -> Vec<(String, String)> {
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        std::mem::take(&mut self.options).into_iter().map(|(name, value)| (name, text(value))).collect()
+    }
+
+    fn stt(mut self, endpoints: &Endpoints, agent: &AgentConfig) -> Result<SttConfig, SetupError> {
+        let vendor: speech::SttVendor = self.protocol()?;
+        let endpoint = self.endpoint(endpoints, vendor.vendor());
+        let mut options: SttOptions = self.known(&[
+            "endpointing_ms",
+            "keyterms",
+            "end_of_turn_threshold",
+            "eager_threshold",
+            "end_of_turn_timeout_ms",
+        ])?;
+        options.extra = self.pairs();
+        Ok(SttConfig {
+            vendor,
+            endpoint,
+            model: self.choice.model.clone(),
+            language: Some(agent.language.clone()),
+            sample_rate: PIPELINE_HZ,
+            options,
+        })
+    }
+
+    fn llm(mut self, endpoints: &Endpoints, agent: &AgentConfig) -> Result<LlmConfig, SetupError> {
+        let vendor: Vendor = self.protocol()?;
+        let endpoint = self.endpoint(endpoints, vendor);
+        let mut options: LlmOptions = self.known(&["temperature", "max_tokens", "reasoning_effort"])?;
+        options.max_tokens.get_or_insert(agent.limits.max_reply_tokens);
+        options.extra = std::mem::take(&mut self.options).into_iter().collect();
+        Ok(LlmConfig { vendor, endpoint, model: self.choice.model.clone(), options })
+    }
+
+    fn tts(mut self, endpoints: &Endpoints, bundle: &Bundle) -> Result<TtsConfig, SetupError> {
+        let vendor: speech::TtsVendor = self.protocol()?;
+        let endpoint = self.endpoint(endpoints, vendor.vendor());
+        // The agent's voice belongs to one vendor; the others of the chain name theirs among the options.
+        let voice = Some(&bundle.voice).filter(|voice| voice.vendor == self.choice.vendor);
+        let own: VoiceSettings =
+            self.known(&["stability", "similarity_boost", "style", "use_speaker_boost", "speed"])?;
+        #[expect(clippy::cast_possible_truncation, reason = "settings between 0 and 2")]
+        let narrow = |value: Option<f64>| value.map(|v| v as f32);
+        let settings = voice.map_or(own.clone(), |voice| VoiceSettings {
+            stability: narrow(voice.stability).or(own.stability),
+            similarity_boost: narrow(voice.similarity_boost).or(own.similarity_boost),
+            style: narrow(voice.style).or(own.style),
+            use_speaker_boost: voice.use_speaker_boost.or(own.use_speaker_boost),
+            speed: narrow(voice.speed).or(own.speed),
+        });
+        let named = match self.options.remove("voice") {
+            Some(Value::String(name)) => Some(name),
+            _ => None,
+        };
+        let language = match self.options.remove("language") {
+            Some(Value::String(language)) => Some(language),
+            _ => None,
+        };
+        Ok(TtsConfig {
+            vendor,
+            endpoint,
+            model: voice.and_then(|voice| voice.model.clone()).unwrap_or_else(|| self.choice.model.clone()),
+            voice: voice.map(|voice| voice.vendor_voice_id.clone()).or(named).unwrap_or_default(),
+            language,
+            sample_rate: PIPELINE_HZ,
+            settings,
+            extra: self.pairs(),
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! The call's ear and mouth on the media thread: 20 ms at a time, no lock, no wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use audio::{Playout, PlayoutFeed, Vad, VadConfig, VadEdge, playout};
+use line::{Frame, Source, Station};
+use tokio::sync::{Notify, mpsc};
+
+use crate::drivers::recogniser::FRAME_BOUND;
+
+/// Edges that may wait for the call loop: some seconds of the most nervous speech. Newer ones are dropped and
+/// counted; a loop that leaves so many unread is stuck anyway.
+const EDGE_BOUND: usize = 64;
+
+/// The media thread's end.
+#[derive(Debug)]
+pub struct CallStation {
+    vad: Vad,
+    retuned: mpsc::Receiver<VadConfig>,
+    edges: mpsc::Sender<VadEdge>,
+    frames: mpsc::Sender<Frame>,
+    playout: Playout,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The call loop's end.
+#[derive(Debug)]
+pub struct StationEnd {
+    /// Speech begins and ends.
+    pub edges: mpsc::Receiver<VadEdge>,
+    /// The caller's audio, for the recogniser.
+    pub frames: mpsc::Receiver<Frame>,
+    /// Speech towards the caller.
+    pub feed: PlayoutFeed,
+    /// Rung when the ring has events.
+    pub bell: Arc<Notify>,
+    /// How to hear, once the agent's configuration is known.
+    pub retune: mpsc::Sender<VadConfig>,
+    /// Frames and edges nobody took.
+    pub dropped: Arc<AtomicU64>,
+}
+
+/// The two ends of a call's audio.
+#[must_use]
+pub fn pair() -> (CallStation, StationEnd) {
+    let (edge_tx, edges) = mpsc::channel(EDGE_BOUND);
+    let (frame_tx, frames) = mpsc::channel(FRAME_BOUND);
+    let (retune, retuned) = mpsc::channel(1);
+    let bell = Arc::new(Notify::new());
+    let ring = Arc::clone(&bell);
+    let (feed, playout) = playout::pair(move || ring.notify_one());
+    let dropped = Arc::new(AtomicU64::new(0));
+    let vad = Vad::new(VadConfig::default());
+    let station =
+        CallStation { vad, retuned, edges: edge_tx, frames: frame_tx, playout, dropped: Arc::clone(&dropped) };
+    (station, StationEnd { edges, frames, feed, bell, retune, dropped })
+}
+
+impl Station for CallStation {
+    fn hear(&mut self, frame: &Frame, _source: Source) {
+        if let Ok(config) = self.retuned.try_recv() {
+            self.vad = Vad::new(config);
+        }
+        if let Some(edge) = self.vad.hear(frame)
+            && self.edges.try_send(edge).is_err()
+        {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+        if self.frames.try_send(*frame).is_err() {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn speak(&mut self, frame: &mut Frame) -> bool {
+        self.playout.next_frame(frame)
+    }
+}

@@ -1,0 +1,269 @@
+//! Speech to text over a vendor's WebSocket: connected before the caller speaks, connected again without losing
+//! a word.
+//!
+//! ```text
+//!  frames ─▶ kept audio ─▶ socket ─▶ events ─▶ dialogue inputs
+//!               │  ▲                    │
+//!               │  └── settled by final words
+//!               └── sent again after a reconnect
+//! ```
+
+use std::future::pending;
+use std::pin::pin;
+use std::time::Duration;
+
+use dialogue::{Input, Stt as SttInput};
+use line::Frame;
+use speech::{Fault, Retry, Stt, SttConfig, SttEvent, SttSocket, Vendor, WsMessage};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{debug, warn};
+
+use super::failure::failure;
+use super::kept_audio::{KeptAudio, REPLAY_SAMPLES};
+use super::vendors::{Kind, Vendors};
+use crate::net::websocket::WebSocket;
+
+/// Time for TCP, TLS and upgrade (vendors.md 9.3).
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// Pauses before the attempts of one outage; the last one repeats (vendors.md 9.3).
+const PAUSES_MS: [u64; 4] = [0, 100, 300, 1000];
+/// Failures of one vendor after which the next one is tried.
+const FAILURES_PER_VENDOR: u32 = 2;
+/// Frames that may wait for the recogniser: 1.3 s. The task only ever waits for a socket that does not take
+/// data, and then the kept audio is what counts: newer frames are dropped and counted.
+pub const FRAME_BOUND: usize = 64;
+
+/// What the dialogue asks of the recogniser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Say what was heard so far.
+    Flush,
+    /// Connect anew: the session is deaf.
+    Restart,
+}
+
+/// The recogniser's task.
+#[derive(Debug)]
+pub struct Recogniser {
+    chain: Vec<SttConfig>,
+    at: usize,
+    failures: u32,
+    outage: bool,
+    frames: mpsc::Receiver<Frame>,
+    commands: mpsc::Receiver<Command>,
+    inbox: mpsc::Sender<Input>,
+    kept: KeptAudio,
+    vendors: Vendors,
+}
+
+/// Why a session ended.
+enum Ended {
+    /// The call is over.
+    Call,
+    /// The vendor failed.
+    Fault(Fault),
+    /// The dialogue wants a new one.
+    Restart,
+}
+
+impl Recogniser {
+    /// A recogniser that asks the first vendor of `chain`, then the others.
+    #[must_use]
+    pub fn new(
+        chain: Vec<SttConfig>,
+        frames: mpsc::Receiver<Frame>,
+        commands: mpsc::Receiver<Command>,
+        inbox: mpsc::Sender<Input>,
+        vendors: Vendors,
+    ) -> Self {
+        let kept = KeptAudio::default();
+        Self { chain, at: 0, failures: 0, outage: false, frames, commands, inbox, kept, vendors }
+    }
+
+    /// Runs until the frames end.
+    pub async fn run(mut self) {
+        loop {
+            let Some(config) = self.pick() else { return };
+            let vendor = config.vendor.vendor();
+            let Stt::Socket(session) = Stt::new(config) else { return };
+            let ended = match self.open(&session, vendor).await {
+                Some(Ok(socket)) => self.serve(session, socket, vendor).await,
+                Some(Err(fault)) => Ended::Fault(fault),
+                None => Ended::Call,
+            };
+            match ended {
+                Ended::Call => return,
+                Ended::Restart => debug!(%vendor, "recogniser restarted"),
+                Ended::Fault(fault) => {
+                    if self.endure(fault).await.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The vendor to ask now: the first healthy one from here on.
+    fn pick(&mut self) -> Option<SttConfig> {
+        let healthy = |at: &usize| self.vendors.is_healthy(Kind::Stt, self.chain[*at].vendor.vendor());
+        let count = self.chain.len();
+        if count == 0 {
+            return None;
+        }
+        self.at = (self.at..self.at + count).map(|at| at % count).find(healthy).unwrap_or(self.at);
+        self.chain.get(self.at).cloned()
+    }
+
+    /// Opens the socket while audio is kept; `None` when the call ended meanwhile.
+    async fn open(&mut self, session: &SttSocket, vendor: Vendor) -> Option<Result<WebSocket, Fault>> {
+        let request = session.connect();
+        let opened = self.meanwhile(WebSocket::connect(&request, CONNECT_WITHIN)).await?;
+        Some(opened.map_err(|error| error.fault(vendor)))
+    }
+
+    /// Notes a failure, tells the dialogue, waits; `None` when the call ended meanwhile.
+    async fn endure(&mut self, fault: Fault) -> Option<()> {
+        warn!(%fault, "recogniser failed");
+        debug!(detail = fault.detail, "what the recogniser's vendor said");
+        self.vendors.failed(Kind::Stt, &fault);
+        self.failures += 1;
+        let pause_ms = PAUSES_MS[usize::try_from(self.failures - 1).unwrap_or(usize::MAX).min(PAUSES_MS.len() - 1)];
+        if fault.retry() == Retry::Never || self.failures.is_multiple_of(FAILURES_PER_VENDOR) {
+            self.at = (self.at + 1) % self.chain.len();
+        }
+        // The first reconnect is at once: the dialogue only hears of an outage that lasts.
+        if !self.outage && self.failures > 1 {
+            self.outage = true;
+            self.inbox.send(Input::Stt(SttInput::Failed(failure(&fault)))).await.ok()?;
+        }
+        self.meanwhile(sleep(Duration::from_millis(pause_ms))).await
+    }
+
+    /// Does something while audio is kept; `None` when the call ended meanwhile.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                frame = self.frames.recv() => self.kept.push(frame?),
+            }
+        }
+    }
+
+    async fn serve(&mut self, mut session: SttSocket, mut socket: WebSocket, vendor: Vendor) -> Ended {
+        let replay = self.kept.restart();
+        for chunk in replay.chunks(REPLAY_SAMPLES) {
+            if let Err(fault) = send(&mut socket, vendor, session_audio(&mut session, chunk)).await {
+                return Ended::Fault(fault);
+            }
+        }
+        let mut sent_at = Instant::now();
+        loop {
+            let keep_alive_at = sent_at + session.keep_alive_after();
+            let outgoing = tokio::select! {
+                message = socket.next() => match self.hear(&mut session, message).await {
+                    Ok(()) => continue,
+                    Err(fault) => return Ended::Fault(fault),
+                },
+                frame = self.frames.recv() => match frame {
+                    Some(frame) => session_audio(&mut session, &self.gather(frame)),
+                    None => {
+                        let _ = send(&mut socket, vendor, session.close()).await;
+                        return Ended::Call;
+                    }
+                },
+                command = next_command(&mut self.commands) => match command {
+                    Command::Flush => session.finalize(),
+                    Command::Restart => return Ended::Restart,
+                },
+                () = sleep_until(keep_alive_at) => {
+                    sent_at = Instant::now();
+                    session.keep_alive()
+                }
+            };
+            if !outgoing.is_empty() {
+                sent_at = Instant::now();
+            }
+            if let Err(fault) = send(&mut socket, vendor, outgoing).await {
+                return Ended::Fault(fault);
+            }
+        }
+    }
+
+    /// All frames that wait, as one piece.
+    fn gather(&mut self, first: Frame) -> Vec<i16> {
+        let mut samples = first.to_vec();
+        self.kept.push(first);
+        while let Ok(frame) = self.frames.try_recv() {
+            samples.extend_from_slice(&frame);
+            self.kept.push(frame);
+        }
+        samples
+    }
+
+    async fn hear(&mut self, session: &mut SttSocket, message: WsMessage) -> Result<(), Fault> {
+        let events = session.decode(message)?;
+        let vendor = self.chain[self.at].vendor.vendor();
+        for (index, event) in events.iter().enumerate() {
+            self.note(event, vendor).await;
+            let spoken_out = matches!(events.get(index + 1), Some(SttEvent::EndOfSpeech { .. }));
+            let merged = index > 0 && matches!(events[index - 1], SttEvent::Final(_));
+            if let Some(input) = input_of(event, spoken_out, merged) {
+                // A closed inbox means that the call is over; the frames end with it.
+                let _ = self.inbox.send(Input::Stt(input)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// What an event means for the driver itself.
+    async fn note(&mut self, event: &SttEvent, vendor: Vendor) {
+        match event {
+            SttEvent::Final(words) => self.kept.settle(words.end_ms),
+            SttEvent::Ready { request_id } => debug!(%vendor, request_id, "recogniser ready"),
+            SttEvent::Ignored(why) => debug!(%vendor, why, "recogniser message ignored"),
+            _ => {}
+        }
+        if matches!(event, SttEvent::Ignored(_)) {
+            return;
+        }
+        self.vendors.worked(Kind::Stt, vendor);
+        self.failures = 0;
+        if std::mem::take(&mut self.outage) {
+            let _ = self.inbox.send(Input::Stt(SttInput::Restored)).await;
+        }
+    }
+}
+
+/// The event in the dialogue's words. An end of speech that came in one message with final words is theirs.
+fn input_of(event: &SttEvent, spoken_out: bool, merged: bool) -> Option<SttInput> {
+    match event {
+        SttEvent::Interim(words) => Some(SttInput::Interim { text: words.text.clone() }),
+        SttEvent::Final(words) => Some(SttInput::Final { text: words.text.clone(), speech_final: spoken_out }),
+        SttEvent::EagerEndOfTurn(words) => Some(SttInput::EagerEnd { text: words.text.clone() }),
+        SttEvent::TurnResumed => Some(SttInput::Resumed),
+        SttEvent::EndOfTurn { .. } => Some(SttInput::EndOfTurn { text: None }),
+        SttEvent::EndOfSpeech { .. } if !merged => Some(SttInput::EndOfTurn { text: None }),
+        _ => None,
+    }
+}
+
+fn session_audio(session: &mut SttSocket, samples: &[i16]) -> Vec<WsMessage> {
+    session.audio(samples).into_iter().collect()
+}
+
+async fn send(socket: &mut WebSocket, vendor: Vendor, messages: Vec<WsMessage>) -> Result<(), Fault> {
+    for message in messages {
+        socket.send(message).await.map_err(|error| error.fault(vendor))?;
+    }
+    Ok(())
+}
+
+async fn next_command(commands: &mut mpsc::Receiver<Command>) -> Command {
+    match commands.recv().await {
+        Some(command) => command,
+        // The dialogue is gone; the frames end soon.
+        None => pending().await,
+    }
+}

@@ -1,0 +1,13 @@
+//! The agent's voice: text to audio to the playout ring, and what became of it back to the dialogue.
+//!
+//! ```text
+//!  SayChunk ─▶ Utterance ─▶ Synthesiser (a vendor of the chain) ─▶ audio ─▶ waiting ─▶ ring ─▶ caller
+//!                 ▲               │ failed, nothing appended yet              one utterance
+//!                 └── start over ─┘ at the next vendor                        after the other
+//! ```
+
+mod task;
+mod utterance;
+mod words;
+
+pub use task::{Command, Voice, VoiceSetup};

@@ -1,0 +1,140 @@
+//! One thing the agent says: its words, its audio until the ring takes it, and who synthesises it.
+
+use std::time::Duration;
+
+use audio::{PIPELINE_HZ, Resampler};
+use dialogue::{SayId, SayKind, WordTime};
+use speech::{ContextId, SpokenChar};
+use tokio::time::Instant;
+
+use super::words::Words;
+
+/// From the first words sent to the first audio (a vendor's usual time is 75 to 450 ms).
+pub const FIRST_AUDIO_WITHIN: Duration = Duration::from_secs(3);
+/// Between two pieces of audio once all words are sent.
+pub const NEXT_AUDIO_WITHIN: Duration = Duration::from_secs(4);
+
+/// Who makes the audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody yet.
+    None,
+    /// The vendor at this place of the chain, in this context.
+    Vendor {
+        /// Place in the chain.
+        at: usize,
+        /// The vendor's name for it.
+        context: ContextId,
+    },
+    /// It is all here, or nobody will make more.
+    Complete,
+    /// A speech-to-speech session.
+    Live,
+}
+
+/// One thing the agent says.
+#[derive(Debug)]
+pub struct Utterance {
+    /// The dialogue's name for it.
+    pub id: SayId,
+    /// What kind of speech.
+    pub kind: SayKind,
+    /// Its words, in pieces.
+    pub texts: Vec<String>,
+    /// Pieces sent to the vendor.
+    pub sent: usize,
+    /// No more pieces follow.
+    pub ended: bool,
+    /// Pass over the first vendor.
+    pub fallback: bool,
+    /// Vendors that failed it.
+    pub failed: Vec<usize>,
+    /// Who makes the audio.
+    pub source: Source,
+    /// Audio the ring has not taken yet.
+    pub waiting: Vec<i16>,
+    /// Samples the ring took.
+    pub appended: usize,
+    /// The first audio has come.
+    pub sounded: bool,
+    /// Its words with times.
+    pub words: Words,
+    /// When the vendor was last heard of, or asked.
+    pub since: Instant,
+    resampler: Option<(u32, Resampler)>,
+}
+
+impl Utterance {
+    /// One without words yet.
+    #[must_use]
+    pub fn new(id: SayId, kind: SayKind) -> Self {
+        Self {
+            id,
+            kind,
+            texts: Vec::new(),
+            sent: 0,
+            ended: false,
+            fallback: false,
+            failed: Vec::new(),
+            source: Source::None,
+            waiting: Vec::new(),
+            appended: 0,
+            sounded: false,
+            words: Words::default(),
+            since: Instant::now(),
+            resampler: None,
+        }
+    }
+
+    /// All its words.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.texts.concat()
+    }
+
+    /// Takes audio at any rate. `true` for the first of it.
+    pub fn hear(&mut self, sample_rate: u32, samples: &[i16]) -> bool {
+        self.since = Instant::now();
+        if self.resampler.as_ref().is_none_or(|(rate, _)| *rate != sample_rate) {
+            // A rate nobody can resample is as good as no audio: the deadline finds it.
+            let Ok(resampler) = Resampler::new(sample_rate, PIPELINE_HZ) else { return false };
+            self.resampler = Some((sample_rate, resampler));
+        }
+        if let Some((_, resampler)) = &mut self.resampler {
+            resampler.push(samples, &mut self.waiting);
+        }
+        !samples.is_empty() && !std::mem::replace(&mut self.sounded, true)
+    }
+
+    /// Takes the times of characters; gives the words they complete.
+    pub fn spell(&mut self, chars: &[SpokenChar]) -> Vec<WordTime> {
+        self.words.push(chars)
+    }
+
+    /// No more audio comes.
+    pub fn complete(&mut self) {
+        if let Some((_, resampler)) = &mut self.resampler {
+            resampler.finish(&mut self.waiting);
+        }
+        self.source = Source::Complete;
+    }
+
+    /// Forgets what one vendor made, so that another can begin again.
+    pub fn start_over(&mut self) {
+        self.waiting.clear();
+        self.resampler = None;
+        self.words = Words::default();
+        self.sent = 0;
+        self.source = Source::None;
+    }
+
+    /// When the vendor is given up; `None` while it owes nothing.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let Source::Vendor { .. } = self.source else { return None };
+        if !self.sounded {
+            return Some(self.since + FIRST_AUDIO_WITHIN);
+        }
+        self.ended.then(|| self.since + NEXT_AUDIO_WITHIN)
+    }
+}

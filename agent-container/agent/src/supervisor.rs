@@ -1,0 +1,229 @@
+//! All calls of the process: started, counted, drained.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use domain::{Heartbeat, JobId, JobMetadata, RoomName, WorkerId, Write};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, timeout};
+use tracing::{error, info, warn};
+
+use crate::call::call::{Control, Ends, Job, Shared, serve};
+use crate::call::ending::Ending;
+use crate::call::reports::wall_now;
+use crate::call::station;
+use crate::roads::{JoinError, Roads};
+use crate::worker::link::{Command, Event};
+use crate::worker::session::{Assignment, JobEnd};
+
+/// One heartbeat, at most.
+const BEAT_WITHIN: Duration = Duration::from_secs(3);
+/// Time kept for goodbyes at the end of a drain.
+const GOODBYE: Duration = Duration::from_secs(10);
+
+/// What others may know of the process at any time.
+#[derive(Debug, Default)]
+pub struct Status {
+    /// LiveKit knows this worker.
+    pub registered: AtomicBool,
+    /// No more calls are taken.
+    pub draining: AtomicBool,
+    /// Calls in progress.
+    pub calls: AtomicUsize,
+}
+
+/// What the supervisor is made of.
+#[derive(Debug)]
+pub struct SupervisorSetup {
+    /// What calls share.
+    pub shared: Arc<Shared>,
+    /// How a job's line is made.
+    pub roads: Arc<dyn Roads>,
+    /// From the worker.
+    pub events: mpsc::Receiver<Event>,
+    /// To the worker.
+    pub commands: mpsc::Sender<Command>,
+    /// For health and metrics.
+    pub status: Arc<Status>,
+    /// Calls served at once.
+    pub max_calls: usize,
+    /// How long calls may go on once told to end.
+    pub drain_within: Duration,
+}
+
+/// Serves calls until told to stop.
+#[derive(Debug)]
+pub struct Supervisor {
+    setup: SupervisorSetup,
+    calls: JoinSet<(String, Ending)>,
+    controls: BTreeMap<String, mpsc::Sender<Control>>,
+}
+
+impl Supervisor {
+    /// A supervisor without calls.
+    #[must_use]
+    pub fn new(setup: SupervisorSetup) -> Self {
+        Self { setup, calls: JoinSet::new(), controls: BTreeMap::new() }
+    }
+
+    /// Serves calls until `stop` comes, then drains.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        let mut beat = interval(Duration::from_secs(Heartbeat::EVERY_S));
+        loop {
+            tokio::select! {
+                event = self.setup.events.recv() => match event {
+                    Some(event) => self.event(event),
+                    None => break,
+                },
+                Some(ended) = self.calls.join_next() => self.ended(ended).await,
+                _ = beat.tick() => self.beat(),
+                () = &mut stop => break,
+            }
+        }
+        self.drain().await;
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Registered => {
+                self.setup.status.registered.store(true, Relaxed);
+                self.beat();
+            }
+            Event::Lost => self.setup.status.registered.store(false, Relaxed),
+            Event::Start(assignment) => self.start(assignment),
+            Event::Terminate { job_id } => {
+                if let Some(control) = self.controls.get(&job_id) {
+                    // A call that does not listen is ending.
+                    let _ = control.try_send(Control::Terminate);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, assignment: Assignment) {
+        let job_id = assignment.job_id.clone();
+        match self.prepare(assignment) {
+            Ok((job, ends)) => {
+                let (control, running) = ends.1;
+                self.controls.insert(job_id.clone(), control);
+                let shared = Arc::clone(&self.setup.shared);
+                let commands = self.setup.commands.clone();
+                let ends = ends.0;
+                self.calls.spawn(async move {
+                    let told = tell_running(running, commands, job_id.clone());
+                    let (ending, ()) = tokio::join!(serve(shared, job, ends), told);
+                    (job_id, ending)
+                });
+                metrics::counter!(telemetry::metric::CALLS_TOTAL).increment(1);
+                self.count();
+            }
+            Err(error) => {
+                error!(job_id, %error, "job cannot be served");
+                let end = Command::JobEnded(job_id, JobEnd::Failed(error.to_string()));
+                // The worker's channel is as large as its slots.
+                let _ = self.setup.commands.try_send(end);
+            }
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "taken apart at once by the only caller")]
+    fn prepare(
+        &self,
+        assignment: Assignment,
+    ) -> Result<(Job, (Ends, (mpsc::Sender<Control>, oneshot::Receiver<()>))), JoinError> {
+        let bad = |why: String| JoinError(why);
+        let room = RoomName::new(assignment.room.clone()).map_err(|error| bad(error.to_string()))?;
+        let id = JobId::new(assignment.job_id.clone()).map_err(|error| bad(error.to_string()))?;
+        let metadata = JobMetadata::from_json(&assignment.metadata);
+        if let (Err(error), false) = (&metadata, assignment.metadata.is_empty()) {
+            warn!(job_id = %id, %error, "metadata of the dispatch not understood");
+        }
+        // First the room: the caller's line rings until we publish.
+        let (media, station) = station::pair();
+        let road = self.setup.roads.join(&assignment, &room, Box::new(media));
+        let (control_tx, control) = mpsc::channel(4);
+        let (running_tx, running) = oneshot::channel();
+        let job = Job { id, room, metadata: metadata.ok(), transfers: road.transfers, road: road.able };
+        let ends = Ends { line: road.line, station, control, running: Some(running_tx) };
+        Ok((job, (ends, (control_tx, running))))
+    }
+
+    async fn ended(&mut self, ended: Result<(String, Ending), tokio::task::JoinError>) {
+        let Ok((job_id, ending)) = ended else {
+            // `serve` catches panics; what is left is our own shutdown.
+            return error!("a call's task ended without a word");
+        };
+        self.controls.remove(&job_id);
+        self.count();
+        let end = match ending.reason {
+            Some(reason) if !ending.is_success() => JobEnd::Failed(reason.to_string()),
+            _ => JobEnd::Success,
+        };
+        let _ = self.setup.commands.send(Command::JobEnded(job_id, end)).await;
+    }
+
+    fn count(&self) {
+        self.setup.status.calls.store(self.controls.len(), Relaxed);
+        #[expect(clippy::cast_precision_loss, reason = "hundreds")]
+        metrics::gauge!(telemetry::metric::CALLS_ACTIVE).set(self.controls.len() as f64);
+    }
+
+    /// Tells the table that we live, beside everything else.
+    fn beat(&self) {
+        let draining = self.setup.status.draining.load(Relaxed);
+        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let beat = Heartbeat {
+            worker: self.setup.shared.worker.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            capacity: if draining { 0 } else { narrow(self.setup.max_calls) },
+            active: narrow(self.controls.len()),
+            at: wall_now(),
+        };
+        let shared = Arc::clone(&self.setup.shared);
+        tokio::spawn(async move { write(&shared, Write::PutHeartbeat(beat)).await });
+    }
+
+    /// Takes no more calls, lets those in progress end, says goodbye.
+    async fn drain(mut self) {
+        let within = self.setup.drain_within;
+        info!(calls = self.controls.len(), within_s = within.as_secs(), "draining");
+        self.setup.status.draining.store(true, Relaxed);
+        let _ = self.setup.commands.send(Command::Drain).await;
+        self.beat();
+        for control in self.controls.values() {
+            let _ = control.try_send(Control::Drain { within: within.saturating_sub(GOODBYE) });
+        }
+        let until = Instant::now() + within;
+        while !self.controls.is_empty() {
+            tokio::select! {
+                Some(ended) = self.calls.join_next() => self.ended(ended).await,
+                Some(event) = self.setup.events.recv() => self.event(event),
+                () = tokio::time::sleep_until(until) => {
+                    error!(calls = self.controls.len(), "calls left behind at the end of the drain");
+                    break;
+                }
+            }
+        }
+        let worker: WorkerId = self.setup.shared.worker.clone();
+        write(&self.setup.shared, Write::RemoveHeartbeat { worker }).await;
+        info!("drained");
+    }
+}
+
+async fn write(shared: &Shared, write: Write) {
+    match timeout(BEAT_WITHIN, shared.records.write(vec![write])).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "heartbeat not written"),
+        Err(_) => warn!("heartbeat not written in time"),
+    }
+}
+
+async fn tell_running(running: oneshot::Receiver<()>, commands: mpsc::Sender<Command>, job_id: String) {
+    if running.await.is_ok() {
+        let _ = commands.send(Command::JobRunning(job_id)).await;
+    }
+}

@@ -1,0 +1,15 @@
+//! The worker: this process as LiveKit sees it.
+//!
+//! [`session`] is the protocol without the socket; [`link`] owns the socket, the clock and the back-off.
+//!
+//! ```text
+//!            Connect             Connected          register reply
+//!  Down ───────────────▶ Dialling ────────▶ Registering ────────▶ Registered ─┐
+//!   ▲   after a back-off    │                   │                    │  ▲      │ availability,
+//!   └───────────────────────┴───────────────────┴────────────────────┘  └──────┘ assignment, status
+//!                        Lost: jobs stay, the server forgets whose they are
+//! ```
+
+pub mod link;
+pub mod load;
+pub mod session;

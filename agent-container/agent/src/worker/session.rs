@@ -1,0 +1,370 @@
+//! The agent worker protocol as a state machine: messages and times in, messages and jobs out.
+//!
+//! Pure: times are offsets from the worker's start, given by the caller.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use livekit_protocol as proto;
+use proto::server_message::Message as FromServer;
+use proto::worker_message::Message as ToServer;
+
+/// How often the status goes out when nothing changes; livekit-agents' own interval.
+pub const STATUS_INTERVAL: Duration = Duration::from_millis(2500);
+/// How long an accepted offer keeps its slot without an assignment; livekit-agents waits as long.
+pub const ASSIGNMENT_TIMEOUT: Duration = Duration::from_millis(7500);
+/// How long the server may take to answer the registration.
+pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
+/// First pause before a reconnect; doubled at each failure.
+const BACK_OFF_FIRST: Duration = Duration::from_millis(100);
+/// Longest pause before a reconnect: without registration, callers find no agent.
+const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+
+/// What the worker says about itself.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name under which calls are dispatched to this worker.
+    pub agent_name: String,
+    /// Version of this binary.
+    pub version: String,
+    /// Calls this process serves at once.
+    pub slots: usize,
+}
+
+/// A job that became ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// LiveKit's id of the job, `AJ_…`.
+    pub job_id: String,
+    /// Room to join.
+    pub room: String,
+    /// What the dispatch said about the call.
+    pub metadata: String,
+    /// Server to join, when it is not the one we are registered with.
+    pub url: Option<String>,
+    /// Token to join with.
+    pub token: String,
+}
+
+/// How a job ended, as LiveKit is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobEnd {
+    /// The call was served.
+    Success,
+    /// It was not; the reason carries nothing private.
+    Failed(String),
+}
+
+/// What the state machine is told.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The socket is open.
+    Connected,
+    /// The socket is closed, or could not be opened.
+    Lost,
+    /// The server said something.
+    Message(FromServer),
+    /// The agent joined the job's room.
+    JobRunning(String),
+    /// The job is over.
+    JobEnded(String, JobEnd),
+    /// Share of the process's CPU in use, 0 to 1.
+    Cpu(f32),
+    /// Take no more jobs.
+    Drain,
+    /// A deadline passed.
+    Tick,
+}
+
+/// What the state machine asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Open the socket.
+    Connect,
+    /// Close the socket; a `Lost` follows.
+    Disconnect,
+    /// Send this.
+    Send(ToServer),
+    /// The server knows us now.
+    Registered {
+        /// The server's id of this worker.
+        worker_id: String,
+    },
+    /// Serve this call.
+    Start(Assignment),
+    /// The server ended this job.
+    Terminate {
+        /// Which.
+        job_id: String,
+    },
+    /// An accepted offer was not followed by an assignment; its slot is free again.
+    OfferLapsed {
+        /// Which.
+        job_id: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Down { retry_at: Duration, failures: u32 },
+    Dialling { failures: u32 },
+    Registering { until: Duration },
+    Registered { report_at: Duration },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Job {
+    /// Accepted, waiting for the assignment.
+    Offered { until: Duration },
+    /// Assigned. The room finds a second job for the same call.
+    Active { room: String },
+}
+
+/// The worker as a state machine.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    link: Link,
+    jobs: BTreeMap<String, Job>,
+    draining: bool,
+    cpu: f32,
+    status_seq: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Session {
+    /// A worker that wants to connect at once.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            link: Link::Down { retry_at: Duration::ZERO, failures: 0 },
+            jobs: BTreeMap::new(),
+            draining: false,
+            cpu: 0.0,
+            status_seq: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input. Drain [`poll`](Self::poll) afterwards.
+    pub fn handle(&mut self, now: Duration, input: Input) {
+        match input {
+            Input::Connected => self.register(now),
+            Input::Lost => self.back_off(now),
+            Input::Message(message) => self.receive(now, message),
+            Input::JobRunning(job_id) => self.tell_job(job_id, proto::JobStatus::JsRunning, String::new()),
+            Input::JobEnded(job_id, end) => self.end_job(now, job_id, end),
+            Input::Cpu(share) => self.cpu = share,
+            Input::Drain => {
+                self.draining = true;
+                self.report(now);
+            }
+            Input::Tick => self.tick(now),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`handle`](Self::handle) with [`Input::Tick`] at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let link = match self.link {
+            Link::Down { retry_at, .. } => Some(retry_at),
+            Link::Dialling { .. } => None,
+            Link::Registering { until } => Some(until),
+            Link::Registered { report_at } => Some(report_at),
+        };
+        let offers = self.jobs.values().filter_map(|job| match job {
+            Job::Offered { until } => Some(*until),
+            Job::Active { .. } => None,
+        });
+        link.into_iter().chain(offers).min()
+    }
+
+    /// Jobs accepted or running.
+    #[must_use]
+    pub fn job_count(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Whether the server knows this worker.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        matches!(self.link, Link::Registered { .. })
+    }
+
+    fn register(&mut self, now: Duration) {
+        self.link = Link::Registering { until: now + REGISTER_TIMEOUT };
+        self.outputs.push_back(Output::Send(ToServer::Register(proto::RegisterWorkerRequest {
+            r#type: proto::JobType::JtRoom as i32,
+            agent_name: self.settings.agent_name.clone(),
+            version: self.settings.version.clone(),
+            ..Default::default()
+        })));
+    }
+
+    fn back_off(&mut self, now: Duration) {
+        let failures = match self.link {
+            Link::Down { .. } => return,
+            Link::Dialling { failures } => failures + 1,
+            Link::Registering { .. } => 1,
+            Link::Registered { .. } => 0,
+        };
+        // The server forgets offers and jobs of a lost socket: offers are gone, jobs live on in their rooms.
+        self.jobs.retain(|_, job| matches!(job, Job::Active { .. }));
+        let pause = if failures == 0 {
+            Duration::ZERO
+        } else {
+            BACK_OFF_FIRST.saturating_mul(1 << failures.min(10)).min(BACK_OFF_MAX)
+        };
+        self.link = Link::Down { retry_at: now + pause, failures };
+    }
+
+    fn receive(&mut self, now: Duration, message: FromServer) {
+        match message {
+            FromServer::Register(reply) => {
+                self.link = Link::Registered { report_at: now + STATUS_INTERVAL };
+                self.outputs.push_back(Output::Registered { worker_id: reply.worker_id });
+                self.report(now);
+            }
+            FromServer::Availability(request) => self.consider(now, request.job.unwrap_or_default()),
+            FromServer::Assignment(assignment) => self.assign(now, assignment),
+            FromServer::Termination(termination) => self.terminate(termination.job_id),
+            FromServer::GoAway(_) => self.outputs.push_back(Output::Disconnect),
+            FromServer::Pong(_) => {}
+        }
+    }
+
+    fn consider(&mut self, now: Duration, job: proto::Job) {
+        let known = self.jobs.contains_key(&job.id);
+        let accept = !self.draining && !known && self.jobs.len() < self.settings.slots && !job.id.is_empty();
+        self.outputs.push_back(Output::Send(ToServer::Availability(proto::AvailabilityResponse {
+            job_id: job.id.clone(),
+            available: accept || (known && !self.draining),
+            participant_identity: format!("agent-{}", job.id),
+            participant_name: self.settings.agent_name.clone(),
+            participant_attributes: [("lk.agent.state".to_owned(), "initializing".to_owned())].into(),
+            ..Default::default()
+        })));
+        if accept {
+            self.jobs.insert(job.id, Job::Offered { until: now + ASSIGNMENT_TIMEOUT });
+            self.report(now);
+        }
+    }
+
+    fn assign(&mut self, now: Duration, assignment: proto::JobAssignment) {
+        let job = assignment.job.unwrap_or_default();
+        if matches!(self.jobs.get(&job.id), Some(Job::Active { .. })) {
+            return;
+        }
+        let room = job.room.unwrap_or_default().name;
+        if self.serves(&room) {
+            // A second agent for the same call: done without a word.
+            self.tell_job(job.id.clone(), proto::JobStatus::JsSuccess, String::new());
+            self.jobs.remove(&job.id);
+            self.report(now);
+            return;
+        }
+        self.jobs.insert(job.id.clone(), Job::Active { room: room.clone() });
+        self.outputs.push_back(Output::Start(Assignment {
+            job_id: job.id,
+            room,
+            metadata: job.metadata,
+            url: assignment.url.filter(|url| !url.is_empty()),
+            token: assignment.token,
+        }));
+    }
+
+    fn serves(&self, room: &str) -> bool {
+        self.jobs.values().any(|job| matches!(job, Job::Active { room: ours } if ours == room))
+    }
+
+    fn terminate(&mut self, job_id: String) {
+        match self.jobs.get(&job_id) {
+            Some(Job::Active { .. }) => self.outputs.push_back(Output::Terminate { job_id }),
+            Some(Job::Offered { .. }) => {
+                self.jobs.remove(&job_id);
+            }
+            // Also sent for jobs whose agent just left.
+            None => {}
+        }
+    }
+
+    fn end_job(&mut self, now: Duration, job_id: String, end: JobEnd) {
+        if self.jobs.remove(&job_id).is_none() {
+            return;
+        }
+        let (status, error) = match end {
+            JobEnd::Success => (proto::JobStatus::JsSuccess, String::new()),
+            JobEnd::Failed(why) => (proto::JobStatus::JsFailed, why),
+        };
+        self.tell_job(job_id, status, error);
+        self.report(now);
+    }
+
+    fn tell_job(&mut self, job_id: String, status: proto::JobStatus, error: String) {
+        if self.is_registered() {
+            let update = proto::UpdateJobStatus { job_id, status: status as i32, error };
+            self.outputs.push_back(Output::Send(ToServer::UpdateJob(update)));
+        }
+    }
+
+    fn tick(&mut self, now: Duration) {
+        match self.link {
+            Link::Down { retry_at, failures } if retry_at <= now => {
+                self.link = Link::Dialling { failures };
+                self.outputs.push_back(Output::Connect);
+            }
+            Link::Registering { until } if until <= now => {
+                self.link = Link::Registering { until: now + REGISTER_TIMEOUT };
+                self.outputs.push_back(Output::Disconnect);
+            }
+            Link::Registered { report_at } if report_at <= now => self.report(now),
+            _ => {}
+        }
+        self.lapse_offers(now);
+    }
+
+    fn lapse_offers(&mut self, now: Duration) {
+        let lapsed = |job: &Job| matches!(job, Job::Offered { until } if *until <= now);
+        let ids: Vec<String> =
+            self.jobs.iter().filter(|(_, job)| lapsed(job)).map(|(id, _)| id.clone()).collect();
+        if ids.is_empty() {
+            return;
+        }
+        for job_id in ids {
+            self.jobs.remove(&job_id);
+            self.outputs.push_back(Output::OfferLapsed { job_id });
+        }
+        self.report(now);
+    }
+
+    /// Tells status and load, when there is somebody to tell.
+    fn report(&mut self, now: Duration) {
+        if !self.is_registered() {
+            return;
+        }
+        self.link = Link::Registered { report_at: now + STATUS_INTERVAL };
+        self.status_seq += 1;
+        let full = self.draining || self.jobs.len() >= self.settings.slots;
+        let status = if full { proto::WorkerStatus::WsFull } else { proto::WorkerStatus::WsAvailable };
+        self.outputs.push_back(Output::Send(ToServer::UpdateWorker(proto::UpdateWorkerStatus {
+            status: Some(status as i32),
+            load: self.load(),
+            job_count: u32::try_from(self.jobs.len()).unwrap_or(u32::MAX),
+            draining: self.draining,
+            seq: self.status_seq,
+        })));
+    }
+
+    /// The larger of CPU share and slots in use, 0 to 1.
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred slots")]
+    fn load(&self) -> f32 {
+        let slots = self.jobs.len() as f32 / self.settings.slots.max(1) as f32;
+        self.cpu.max(slots).clamp(0.0, 1.0)
+    }
+}
