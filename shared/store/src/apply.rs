@@ -1,7 +1,6 @@
 //! A list of writes becomes one conditional transaction.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::types::CancellationReason;
 use domain::{CallId, Invalid, WallTime, Write};
@@ -14,9 +13,7 @@ use crate::keys;
 use crate::store::{Outcome, Store, is_failed_condition, wait};
 use crate::stored_call::StoredCall;
 
-/// Deadline of one [`Store::apply`], with all its attempts.
-const BUDGET: Duration = Duration::from_millis(2500);
-/// Attempts at one transaction. With the waits between them they fill the budget.
+/// Attempts at one transaction. With the waits between them they outlast the usual deadline.
 const ATTEMPTS: u32 = 16;
 
 /// Calls as last seen; nothing for those that do not exist.
@@ -44,7 +41,8 @@ impl Store {
     /// or may not be stored; repeating them is right.
     pub async fn apply(&self, writes: Vec<Write>, now: WallTime) -> Result<Applied, StoreError> {
         let batch = Batch::of(writes)?;
-        tokio::time::timeout(BUDGET, self.apply_batch(batch, now)).await.unwrap_or(Err(StoreError::Timeout))
+        let stored = tokio::time::timeout(self.deadline, self.apply_batch(batch, now)).await;
+        stored.unwrap_or(Err(StoreError::Timeout))
     }
 
     async fn apply_batch(&self, mut batch: Batch, now: WallTime) -> Result<Applied, StoreError> {

@@ -16,7 +16,12 @@ use crate::keys::{self, Key};
 pub struct Store {
     pub(crate) client: Client,
     pub(crate) table: String,
+    pub(crate) deadline: Duration,
 }
+
+/// Deadline of one [`Store::apply`] with all its attempts, unless set otherwise: a webhook has to be
+/// answered within 3 s.
+const DEADLINE: Duration = Duration::from_millis(2500);
 
 /// How a transaction ended.
 pub(crate) enum Outcome {
@@ -37,7 +42,19 @@ impl Store {
     /// A store on `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), deadline: DEADLINE }
+    }
+
+    /// The same store with another deadline for one [`Store::apply`], all its attempts included.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub fn table_name(&self) -> &str {
+        &self.table
     }
 
     /// Reads one item, as it is now.
