@@ -8,9 +8,11 @@
 //! * [`sip_address`]: whom the answer dials.
 //! * [`ticket`]: proofs in URLs and stream parameters that they belong to one call.
 //! * [`webhook`]: forms in the domain's words.
+//! * [`plan`]: what a call is told to do, as data; the same plan is the same document.
 //! * [`rest`]: requests to the carrier as data.
 
 pub mod form;
+pub mod plan;
 pub mod rest;
 pub mod signature;
 mod signed_url;
@@ -20,6 +22,7 @@ pub mod twiml;
 pub mod webhook;
 
 pub use form::Form;
+pub use plan::{Plan, Renderer};
 pub use sip_address::{SipAddress, Transport};
-pub use ticket::TicketKey;
+pub use ticket::{Step, TicketKey};
 pub use twiml::{Twiml, Verb};

@@ -22,6 +22,19 @@ impl std::fmt::Debug for TicketKey {
     }
 }
 
+/// Which of a call's `/dial-result` answers a ticket stands for. The step is in the ticket, so a repeated
+/// delivery is the same step, and the next step cannot be taken by repeating the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The connection to the agent ended.
+    Connect,
+    /// The message was recorded, or not, at this attempt; counted from 0.
+    Voicemail(u8),
+}
+
+/// Attempts at leaving a message: the first, and one more when nothing was heard.
+pub const VOICEMAIL_ATTEMPTS: u8 = 2;
+
 /// Why a ticket is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TicketError {
@@ -42,17 +55,22 @@ impl TicketKey {
         Self(mac.finalize().into_bytes().into())
     }
 
-    /// The path segment of `/dial-result/{ticket}` for a call.
-    pub fn call(&self, call_id: &str) -> String {
-        self.mac("call", call_id, 0)
+    /// The path segment of `/dial-result/{ticket}` for a step of a call.
+    pub fn step(&self, call_id: &str, step: Step) -> String {
+        let purpose = match step {
+            Step::Connect => "connect".to_owned(),
+            Step::Voicemail(attempt) => format!("voicemail {attempt}"),
+        };
+        self.mac(&purpose, call_id, 0)
     }
 
-    /// Whether `ticket` is [`Self::call`] of this call.
+    /// The step of this call that `ticket` stands for.
     ///
     /// # Errors
-    /// [`TicketError::Forged`] when not.
-    pub fn check_call(&self, call_id: &str, ticket: &str) -> Result<(), TicketError> {
-        same(&self.call(call_id), ticket)
+    /// [`TicketError::Forged`] when it is none of this call's.
+    pub fn check_step(&self, call_id: &str, ticket: &str) -> Result<Step, TicketError> {
+        let mut steps = std::iter::once(Step::Connect).chain((0..VOICEMAIL_ATTEMPTS).map(Step::Voicemail));
+        steps.find(|&step| same(&self.step(call_id, step), ticket).is_ok()).ok_or(TicketError::Forged)
     }
 
     /// The `token` parameter of a media stream, good for one use until `expires_at_s` (epoch seconds).
@@ -88,18 +106,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_ticket_opens_its_own_call_only() {
+    fn a_step_ticket_opens_its_own_call_and_step_only() {
         let key = TicketKey::derive("secret");
-        let ticket = key.call("CA1");
-        assert_eq!(key.check_call("CA1", &ticket), Ok(()));
-        assert_eq!(key.check_call("CA2", &ticket), Err(TicketError::Forged));
-        assert_eq!(key.check_call("CA1", ""), Err(TicketError::Forged));
-        assert_eq!(TicketKey::derive("other").check_call("CA1", &ticket), Err(TicketError::Forged));
+        for step in [Step::Connect, Step::Voicemail(0), Step::Voicemail(1)] {
+            let ticket = key.step("CA1", step);
+            assert_eq!(key.check_step("CA1", &ticket), Ok(step));
+            assert_eq!(key.check_step("CA2", &ticket), Err(TicketError::Forged));
+            assert_eq!(TicketKey::derive("other").check_step("CA1", &ticket), Err(TicketError::Forged));
+        }
+        for odd in ["", "x", &key.step("CA1", Step::Voicemail(VOICEMAIL_ATTEMPTS))] {
+            assert_eq!(key.check_step("CA1", odd), Err(TicketError::Forged));
+        }
     }
 
     #[test]
     fn tickets_need_no_percent_encoding() {
-        let ticket = TicketKey::derive("secret").call("v3:a/b+c");
+        let ticket = TicketKey::derive("secret").step("v3:a/b+c", Step::Connect);
         assert!(ticket.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
     }
 
@@ -123,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn a_call_ticket_is_no_media_stream_ticket() {
+    fn a_step_ticket_is_no_media_stream_ticket() {
         let key = TicketKey::derive("secret");
-        let forged = format!("1000.{}", key.call("CA1"));
+        let forged = format!("1000.{}", key.step("CA1", Step::Connect));
         assert_eq!(key.check_media_stream("CA1", &forged, 1), Err(TicketError::Forged));
     }
 }

@@ -1,0 +1,132 @@
+//! The spine of `dial-result`.
+
+use std::time::Duration;
+
+use carrier::webhook::{self, BadForm};
+use carrier::{Renderer, Step, Twiml};
+use domain::{CallId, Faulty as _, Provider, WallTime};
+use lambda::{
+    Admitted, Carriers, Function, Parts, Reply, Request, SettingsError, admit, close_if_ended, remove_room,
+};
+use store::{Store, StoreError, StoredCall};
+use telemetry::{event, field};
+
+use crate::decide::{Decision, Then, after_connection, after_recording, call_of};
+
+/// Longest wait for the table, each time.
+const STORE_DEADLINE: Duration = Duration::from_millis(1200);
+
+/// Longest wait for LiveKit.
+const LIVEKIT_DEADLINE: Duration = Duration::from_millis(800);
+
+/// Said to whoever left a message.
+const THANKS: &str = "Thank you for your message. Goodbye.";
+
+/// `POST /dial-result/{ticket}`.
+pub(crate) struct DialResult {
+    pub(crate) base_url: String,
+    pub(crate) carriers: Carriers,
+    pub(crate) renderer: Renderer,
+    pub(crate) store: Store,
+    pub(crate) livekit: livekit::Client,
+}
+
+impl Function for DialResult {
+    const DEADLINE: Duration = Duration::from_millis(4000);
+
+    fn build(parts: &Parts) -> Result<Self, SettingsError> {
+        let settings = &parts.settings;
+        Ok(Self {
+            base_url: settings.public_base_url()?,
+            carriers: settings.carriers()?,
+            renderer: settings.renderer()?,
+            store: Store::new(parts.dynamodb.clone(), settings.table()?),
+            livekit: livekit::Client::new(settings.livekit()?, LIVEKIT_DEADLINE),
+        })
+    }
+
+    async fn handle(&self, request: Request, now: WallTime) -> Reply {
+        match self.serve(&request, now).await {
+            Ok(reply) | Err(reply) => reply,
+        }
+    }
+
+    fn fallback(_: &str) -> Reply {
+        Reply::apology()
+    }
+}
+
+impl DialResult {
+    async fn serve(&self, request: &Request, now: WallTime) -> Result<Reply, Reply> {
+        let admitted = admit(&self.carriers, &self.base_url, request, now)?;
+        let result = webhook::dial_result(admitted.provider, &admitted.form).map_err(Reply::bad_form)?;
+        let step = self.step(&admitted, &result.call)?;
+        let known = self.load(&result.call, now).await;
+        let decision = match step {
+            Step::Connect => after_connection(admitted.provider, &result, known.as_ref(), now),
+            Step::Voicemail(attempt) => {
+                let recording =
+                    webhook::recording(admitted.provider, &admitted.form).map_err(Reply::bad_form)?;
+                after_recording(admitted.provider, &recording, attempt, known.as_ref(), now)
+            }
+        };
+        self.apply(&result.call, &decision, now).await;
+        Ok(self.reply(admitted.provider, &result.call, decision.then))
+    }
+
+    /// The step that the ticket in the path stands for.
+    fn step(&self, admitted: &Admitted, call: &CallId) -> Result<Step, Reply> {
+        let ticket = admitted.route.rsplit('/').next().unwrap_or_default();
+        let step = self.renderer.tickets.check_step(call.as_str(), ticket);
+        let step = step.map_err(|error| Reply::error(403, "foreign_ticket", &error.to_string()))?;
+        if crate::decide::fits(step, webhook::is_recording(&admitted.form)) {
+            Ok(step)
+        } else {
+            Err(Reply::bad_form(BadForm::WrongRoute))
+        }
+    }
+
+    async fn load(&self, call: &CallId, now: WallTime) -> Option<StoredCall> {
+        let asked = tokio::time::timeout(STORE_DEADLINE, self.store.call(call, now)).await;
+        asked.unwrap_or(Err(StoreError::Timeout)).unwrap_or_else(|error| {
+            degraded(call, "load", &error);
+            None
+        })
+    }
+
+    async fn apply(&self, call: &CallId, decision: &Decision, now: WallTime) {
+        let asked = self.store.apply(decision.writes.clone(), now);
+        match tokio::time::timeout(STORE_DEADLINE, asked).await.unwrap_or(Err(StoreError::Timeout)) {
+            Ok(applied) if decision.room_is_done && !ended(&applied, call) => {
+                remove_room(&self.livekit, call).await;
+            }
+            Ok(applied) => close_if_ended(&self.livekit, call, &applied).await,
+            Err(error) => degraded(call_of(decision).unwrap_or(call), "apply", &error),
+        }
+    }
+
+    fn reply(&self, provider: Provider, call: &CallId, then: Then) -> Reply {
+        Reply::twiml(&match then {
+            Then::HangUp => Twiml::hangup(),
+            Then::Thanks => Twiml::goodbye(THANKS, None),
+            Then::Record { voicemail, attempt } => {
+                self.renderer.voicemail(provider, call, &voicemail, attempt)
+            }
+        })
+    }
+}
+
+fn ended(applied: &store::Applied, call: &CallId) -> bool {
+    applied.change(call).is_some_and(store::CallChange::ended_now)
+}
+
+fn degraded(call: &CallId, step: &str, error: &StoreError) {
+    tracing::error!(
+        { field::EVENT } = event::CALL_DEGRADED,
+        { field::CALL } = %call,
+        { field::CODE } = step,
+        { field::WHOSE } = error.fault().whose.as_str(),
+        { field::ERROR } = %error,
+        "a caller is served without the table"
+    );
+}

@@ -1,0 +1,213 @@
+//! The spine of `incoming-call`.
+
+use std::future::Future;
+use std::time::Duration;
+
+use carrier::webhook::{self, Incoming};
+use carrier::{Plan, Renderer};
+use carrier::plan::Voicemail;
+use domain::{Faulty as _, JobMetadata, Provider, RoomName, WallTime, Write};
+use lambda::{Carriers, Function, Parts, Reply, Request, SettingsError, admit};
+use livekit::LiveKitError;
+use store::{Applied, Query, Refusal, Store, StoreError};
+use telemetry::{event, field};
+
+use crate::decide::{Answer, Decision, Full, Limits, Situation, decide, decide_full, fall_back, repeat};
+
+/// Longest wait for the table, each time.
+const STORE_DEADLINE: Duration = Duration::from_millis(1000);
+
+/// Longest wait for the table when a first attempt was refused.
+const SECOND_DEADLINE: Duration = Duration::from_millis(500);
+
+/// Longest wait for LiveKit to take a dispatch. It answers within 12 ms.
+const DISPATCH_DEADLINE: Duration = Duration::from_millis(1000);
+
+/// `POST /incoming-call`.
+pub(crate) struct IncomingCall {
+    pub(crate) base_url: String,
+    pub(crate) carriers: Carriers,
+    pub(crate) renderer: Renderer,
+    pub(crate) agent_name: String,
+    pub(crate) limits: Limits,
+    pub(crate) store: Store,
+    pub(crate) livekit: livekit::Client,
+}
+
+impl Function for IncomingCall {
+    const DEADLINE: Duration = Duration::from_millis(3000);
+
+    fn build(parts: &Parts) -> Result<Self, SettingsError> {
+        let settings = &parts.settings;
+        let renderer = settings.renderer()?;
+        let media_streams = renderer.media_stream_url.is_some();
+        Ok(Self {
+            base_url: settings.public_base_url()?,
+            carriers: settings.carriers()?,
+            renderer,
+            agent_name: settings.agent_name(),
+            limits: Limits { max_calls: settings.max_calls()?, media_streams },
+            store: Store::new(parts.dynamodb.clone(), settings.table()?),
+            livekit: livekit::Client::new(settings.livekit()?, DISPATCH_DEADLINE),
+        })
+    }
+
+    async fn handle(&self, request: Request, now: WallTime) -> Reply {
+        match self.serve(&request, now).await {
+            Ok(reply) | Err(reply) => reply,
+        }
+    }
+
+    fn fallback(_: &str) -> Reply {
+        Reply::apology()
+    }
+}
+
+impl IncomingCall {
+    async fn serve(&self, request: &Request, now: WallTime) -> Result<Reply, Reply> {
+        let admitted = admit(&self.carriers, &self.base_url, request, now)?;
+        let provider = admitted.provider;
+        let incoming = webhook::incoming(provider, &admitted.form).map_err(Reply::bad_form)?;
+        let plan = match self.load(&incoming, now).await {
+            Ok(known) => {
+                let situation =
+                    Situation { provider, incoming: &incoming, known: &known, limits: self.limits, now };
+                self.carry_out(&situation).await
+            }
+            Err(error) => {
+                degraded(&incoming, "load", &error);
+                Plan::Voicemail(Voicemail::default())
+            }
+        };
+        Ok(self.reply(provider, &incoming, &plan))
+    }
+
+    async fn load(&self, incoming: &Incoming, now: WallTime) -> Result<store::Incoming, StoreError> {
+        let query =
+            Query { call: &incoming.call, caller: &incoming.caller, number: incoming.number.as_ref() };
+        within(STORE_DEADLINE, self.store.incoming(&query, now)).await
+    }
+
+    async fn carry_out(&self, situation: &Situation<'_>) -> Plan {
+        let answer = match decide(situation) {
+            Decision::Repeat(plan) => return plan,
+            Decision::Answer(answer) => answer,
+        };
+        let writes = within(STORE_DEADLINE, self.store.apply(answer.writes.clone(), situation.now));
+        let (stored, sent) = tokio::join!(writes, self.dispatch(answer.dispatch.as_ref()));
+        match stored {
+            Ok(Applied::Done(_)) if sent == Sent::Refused => self.fall_back(situation, answer).await,
+            Ok(Applied::Done(_)) => {
+                log_answer(situation.provider, &answer);
+                answer.plan
+            }
+            Ok(Applied::Refused(refusal)) => self.refused(situation, answer, refusal).await,
+            Err(error) => {
+                degraded(situation.incoming, "apply", &error);
+                if sent == Sent::Refused { Plan::Voicemail(answer.plan.voicemail()) } else { answer.plan }
+            }
+        }
+    }
+
+    /// Asks for the agent. A slow LiveKit is no reason to turn the caller away: the SIP rule asks again
+    /// when the caller arrives, and the result of the dial decides about voicemail.
+    async fn dispatch(&self, job: Option<&JobMetadata>) -> Sent {
+        let Some(job) = job else {
+            return Sent::Fine;
+        };
+        let room = RoomName::for_call(&job.call_id);
+        let Err(error) = self.livekit.dispatch(&room, &self.agent_name, &job.to_json()).await else {
+            return Sent::Fine;
+        };
+        tracing::error!(
+            { field::EVENT } = event::DISPATCH_FAILED,
+            { field::CALL } = %job.call_id,
+            { field::WHOSE } = error.fault().whose.as_str(),
+            { field::ERROR } = %error,
+            "no agent could be sent for"
+        );
+        if matches!(error, LiveKitError::Deadline { .. }) { Sent::Fine } else { Sent::Refused }
+    }
+
+    async fn fall_back(&self, situation: &Situation<'_>, answer: Answer) -> Plan {
+        self.write_again(situation, fall_back(situation)).await;
+        Plan::Voicemail(answer.plan.voicemail())
+    }
+
+    async fn refused(&self, situation: &Situation<'_>, answer: Answer, refusal: Refusal) -> Plan {
+        let full = match refusal {
+            Refusal::AlreadyOpen(call) => return repeat(&call),
+            Refusal::CapacityFull => Full::Capacity,
+            Refusal::RateExceeded(_) => Full::Rate,
+            Refusal::AlreadySeen { .. } | Refusal::Forgotten(_) => return Plan::Refuse,
+        };
+        let second = decide_full(situation, full);
+        log_answer(situation.provider, &second);
+        tokio::join!(self.write_again(situation, second.writes), self.take_back(answer.dispatch));
+        second.plan
+    }
+
+    /// Sends the agent home who was sent for in vain.
+    async fn take_back(&self, job: Option<JobMetadata>) {
+        let Some(job) = job else { return };
+        lambda::remove_room(&self.livekit, &job.call_id).await;
+    }
+
+    async fn write_again(&self, situation: &Situation<'_>, writes: Vec<Write>) {
+        if let Err(error) = within(SECOND_DEADLINE, self.store.apply(writes, situation.now)).await {
+            degraded(situation.incoming, "apply again", &error);
+        }
+    }
+
+    fn reply(&self, provider: Provider, incoming: &Incoming, plan: &Plan) -> Reply {
+        let document = self.renderer.render(provider, &incoming.call, plan).unwrap_or_else(|error| {
+            tracing::error!({ field::EVENT } = event::CALL_DEGRADED, { field::ERROR } = %error, "no SIP address");
+            self.renderer.voicemail(provider, &incoming.call, &plan.voicemail(), 0)
+        });
+        Reply::twiml(&document)
+    }
+}
+
+/// What became of sending for an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Fine,
+    Refused,
+}
+
+async fn within<T>(
+    deadline: Duration,
+    asked: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(deadline, asked).await.unwrap_or(Err(StoreError::Timeout))
+}
+
+fn log_answer(provider: Provider, answer: &Answer) {
+    let call = crate::decide::call_of(answer).map(domain::CallId::as_str).unwrap_or_default();
+    match answer.turned_away {
+        None => tracing::info!(
+            { field::EVENT } = event::CALL_ANSWERED,
+            { field::CALL } = call,
+            { field::PROVIDER } = provider.as_str(),
+            "a call was answered"
+        ),
+        Some(reason) => tracing::warn!(
+            { field::EVENT } = event::CALL_TURNED_AWAY,
+            { field::CALL } = call,
+            { field::PROVIDER } = provider.as_str(),
+            { field::END_REASON } = reason.as_str(),
+            "a call was turned away"
+        ),
+    }
+}
+
+fn degraded(incoming: &Incoming, step: &str, error: &StoreError) {
+    tracing::error!(
+        { field::EVENT } = event::CALL_DEGRADED,
+        { field::CALL } = %incoming.call,
+        { field::CODE } = step,
+        { field::WHOSE } = error.fault().whose.as_str(),
+        { field::ERROR } = %error,
+        "a caller is served without the table"
+    );
+}

@@ -1,0 +1,134 @@
+//! The spine of `livekit-webhook`.
+
+use std::time::Duration;
+
+use domain::{CallId, Fact, Faulty as _, WallTime};
+use lambda::{Function, Parts, Reply, Request, SettingsError, close_if_ended, remove_room};
+use livekit::webhook::{Notice, WebhookError, receive};
+use store::{Applied, Query, Refusal, Store, StoreError};
+use telemetry::{event, field};
+
+use crate::decide::{Decision, Need, SipArrival, decide, need, open, open_full};
+
+/// Longest wait for LiveKit.
+const LIVEKIT_DEADLINE: Duration = Duration::from_millis(1000);
+
+/// `POST /livekit-webhook`.
+pub(crate) struct LivekitWebhook {
+    pub(crate) max_calls: u32,
+    pub(crate) store: Store,
+    pub(crate) livekit: livekit::Client,
+}
+
+impl Function for LivekitWebhook {
+    const DEADLINE: Duration = Duration::from_millis(5000);
+
+    fn build(parts: &Parts) -> Result<Self, SettingsError> {
+        let settings = &parts.settings;
+        Ok(Self {
+            max_calls: settings.max_calls()?,
+            store: Store::new(parts.dynamodb.clone(), settings.table()?),
+            livekit: livekit::Client::new(settings.livekit()?, LIVEKIT_DEADLINE),
+        })
+    }
+
+    async fn handle(&self, request: Request, now: WallTime) -> Reply {
+        match self.serve(&request, now).await {
+            Ok(reply) | Err(reply) => reply,
+        }
+    }
+
+    fn fallback(_: &str) -> Reply {
+        Reply::error(503, "too_slow", "the event was not stored; send it again")
+    }
+}
+
+impl LivekitWebhook {
+    async fn serve(&self, request: &Request, now: WallTime) -> Result<Reply, Reply> {
+        let notice = self.verified(request, now)?;
+        let (Some(call), Some(fact)) = (notice.call_id(), notice.fact(now)) else {
+            return Ok(Reply::no_content());
+        };
+        match need(&call, &notice) {
+            Need::Nothing => self.apply(&call, decide(&call, fact), now).await,
+            Need::Known => self.apply_if_known(&call, fact, now).await,
+            Need::Arrival(arrival) => self.open(&call, &arrival, fact, now).await,
+        }
+        .map_err(|error| unstored(&call, &error))?;
+        Ok(Reply::no_content())
+    }
+
+    fn verified(&self, request: &Request, now: WallTime) -> Result<Notice, Reply> {
+        request.require_method("POST")?;
+        request.content_type()?;
+        let authorization = request.header("authorization").unwrap_or_default();
+        receive(self.livekit.project(), authorization, &request.body, now).map_err(refused)
+    }
+
+    async fn apply(&self, call: &CallId, decision: Decision, now: WallTime) -> Result<(), StoreError> {
+        let applied = self.store.apply(decision.writes, now).await?;
+        self.follow_up(call, &applied, decision.turned_away).await;
+        Ok(())
+    }
+
+    async fn apply_if_known(&self, call: &CallId, fact: Fact, now: WallTime) -> Result<(), StoreError> {
+        match self.store.call(call, now).await? {
+            Some(_) => self.apply(call, decide(call, fact), now).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn open(
+        &self,
+        call: &CallId,
+        arrival: &SipArrival,
+        fact: Fact,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        let query = Query { call, caller: &arrival.caller, number: arrival.number.as_ref() };
+        let known = self.store.incoming(&query, now).await?;
+        let decision = open(call, arrival, &known, self.max_calls, fact.clone(), now);
+        let applied = self.store.apply(decision.writes, now).await?;
+        if applied == Applied::Refused(Refusal::CapacityFull) {
+            return self.apply(call, open_full(call, arrival, &known, fact, now), now).await;
+        }
+        self.follow_up(call, &applied, decision.turned_away).await;
+        Ok(())
+    }
+
+    async fn follow_up(&self, call: &CallId, applied: &Applied, turned_away: bool) {
+        if turned_away {
+            tracing::warn!({ field::EVENT } = event::CALL_TURNED_AWAY, { field::CALL } = %call, "turned away");
+            remove_room(&self.livekit, call).await;
+        }
+        close_if_ended(&self.livekit, call, applied).await;
+    }
+}
+
+fn refused(error: WebhookError) -> Reply {
+    let (status, code) = match error {
+        WebhookError::Unsigned => (403, "bad_signature"),
+        WebhookError::Stale => (403, "stale_token"),
+        WebhookError::Altered => (403, "altered_body"),
+        WebhookError::Malformed => (400, "malformed_event"),
+    };
+    tracing::warn!(
+        { field::EVENT } = event::WEBHOOK_REJECTED,
+        { field::PROVIDER } = "livekit",
+        { field::CODE } = code,
+        "a webhook was refused"
+    );
+    Reply::error(status, code, &error.to_string())
+}
+
+/// LiveKit repeats what fails with a 5xx, holding back the later events of the room meanwhile.
+fn unstored(call: &CallId, error: &StoreError) -> Reply {
+    tracing::error!(
+        { field::EVENT } = event::STORE_FAILED,
+        { field::CALL } = %call,
+        { field::WHOSE } = error.fault().whose.as_str(),
+        { field::ERROR } = %error,
+        "an event could not be stored"
+    );
+    Reply::error(503, "store_failed", "the event was not stored; send it again")
+}
