@@ -217,11 +217,21 @@ impl<'a> View<'a> {
         })
     }
 
+    /// The first word of an answer; without one, a connection that came about tells by its length.
     fn answered_at(&self) -> Option<WallTime> {
-        self.first(|event| match event {
+        let told = self.first(|event| match event {
             Event::Status(s) => s.status == CarrierStatus::InProgress,
             Event::Agent(a) => a.report == Report::CallerActive,
             _ => false,
+        });
+        told.or_else(|| {
+            let connected = self.events().filter_map(|(fact, event)| match event {
+                Event::ConnectEnded(end) if end.was_bridged() => {
+                    Some(fact.at.minus_secs(u64::from(end.duration_s.unwrap_or(0))))
+                }
+                _ => None,
+            });
+            connected.min()
         })
     }
 
@@ -259,7 +269,8 @@ impl<'a> View<'a> {
             .map(|(fact, _)| fact.at)
             .or_else(|| self.first(|event| closes(event, false) && !is_swept(event)))
             .or_else(|| self.first(|event| !went_to_voicemail && (ends_in_room(event) || is_room_end(event))))
-            .or_else(|| self.first(is_swept))?;
+            .or_else(|| self.first(is_swept))
+            .or_else(|| self.first(|event| closes(event, true)))?;
         Some(answered_at.map_or(end, |answer| end.max(answer)))
     }
 

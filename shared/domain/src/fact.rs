@@ -1,7 +1,6 @@
 //! What is known about a call, one event at a time.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -432,11 +431,12 @@ impl Fact {
 /// The set of facts known about one call.
 ///
 /// A join-semilattice: [`Facts::insert`] and [`Facts::merge`] are commutative, associative and
-/// idempotent. Two facts with one key are one event delivered twice; the lesser of them (earlier, then
-/// by content) is kept, whichever came first.
+/// idempotent, and the set only grows. The same event delivered again is no new fact; its earliest
+/// time counts. Two different contents under one key (a sender that contradicts itself) are both kept,
+/// so that nothing once known is lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<Fact>", into = "Vec<Fact>")]
-pub struct Facts(BTreeMap<FactKey, Fact>);
+pub struct Facts(BTreeMap<FactKey, Vec<Fact>>);
 
 impl Facts {
     /// Nothing known.
@@ -447,22 +447,19 @@ impl Facts {
 
     /// Learns a fact. `true` when that changed the set.
     pub fn insert(&mut self, fact: Fact) -> bool {
-        match self.0.entry(fact.key.clone()) {
-            Entry::Vacant(place) => {
-                place.insert(fact);
-                true
-            }
-            Entry::Occupied(mut known) if fact < *known.get() => {
-                known.insert(fact);
-                true
-            }
-            Entry::Occupied(_) => false,
+        let known = self.0.entry(fact.key.clone()).or_default();
+        match known.iter_mut().find(|other| other.event == fact.event) {
+            Some(other) if other.at <= fact.at => return false,
+            Some(other) => other.at = fact.at,
+            None => known.push(fact),
         }
+        known.sort_unstable();
+        true
     }
 
     /// Learns all facts of another set.
     pub fn merge(&mut self, other: Self) {
-        for fact in other.0.into_values() {
+        for fact in other.0.into_values().flatten() {
             self.insert(fact);
         }
     }
@@ -475,13 +472,13 @@ impl Facts {
 
     /// The facts in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = &Fact> {
-        self.0.values()
+        self.0.values().flatten()
     }
 
     /// The facts in the order of time.
     #[must_use]
     pub fn by_time(&self) -> Vec<&Fact> {
-        let mut facts: Vec<&Fact> = self.0.values().collect();
+        let mut facts: Vec<&Fact> = self.iter().collect();
         facts.sort_by_key(|fact| (fact.at, &fact.key));
         facts
     }
@@ -489,7 +486,7 @@ impl Facts {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.values().map(Vec::len).sum()
     }
 
     /// Whether nothing is known.
@@ -507,7 +504,7 @@ impl From<Vec<Fact>> for Facts {
 
 impl From<Facts> for Vec<Fact> {
     fn from(facts: Facts) -> Self {
-        facts.0.into_values().collect()
+        facts.0.into_values().flatten().collect()
     }
 }
 

@@ -47,6 +47,12 @@ impl WallTime {
         self.plus_millis(secs.saturating_mul(1000))
     }
 
+    /// This moment less `secs`, not before 1970.
+    #[must_use]
+    pub const fn minus_secs(self, secs: u64) -> Self {
+        Self(self.0.saturating_sub(secs.saturating_mul(1000)))
+    }
+
     /// Milliseconds from `earlier` to this moment; 0 when `earlier` is later.
     #[must_use]
     pub const fn millis_since(self, earlier: Self) -> u64 {
