@@ -8,10 +8,30 @@ use serde::{Deserialize, Serialize};
 pub enum Service {
     /// Deepgram `/v1/listen`.
     DeepgramListen,
+    /// Deepgram `/v2/listen` (Flux).
+    DeepgramFlux,
+    /// Deepgram `/v1/speak` (Aura), WebSocket and HTTP.
+    DeepgramSpeak,
     /// OpenAI `/v1/chat/completions`.
     OpenaiChat,
+    /// OpenAI `/v1/audio/transcriptions`.
+    OpenaiTranscriptions,
+    /// OpenAI `/v1/audio/speech`.
+    OpenaiSpeech,
+    /// OpenAI `/v1/realtime`.
+    OpenaiRealtime,
+    /// Anthropic `/v1/messages`.
+    Anthropic,
     /// ElevenLabs text to speech.
     Elevenlabs,
+    /// AssemblyAI `/v3/ws`.
+    Assemblyai,
+    /// Groq `/openai/v1/chat/completions`.
+    GroqChat,
+    /// Groq `/openai/v1/audio/transcriptions`.
+    GroqTranscriptions,
+    /// Groq `/openai/v1/audio/speech`.
+    GroqSpeech,
 }
 
 /// What goes wrong.
@@ -56,6 +76,9 @@ pub struct Behaviour {
     pub after: Option<u32>,
     /// Argument of [`FaultKind::Slow`].
     pub ms: Option<u64>,
+    /// Whose utterances are counted together where each comes in a request of its own (transcriptions); callers
+    /// speaking at the same time need different ones.
+    pub caller: Option<String>,
 }
 
 impl Behaviour {
@@ -68,6 +91,7 @@ impl Behaviour {
             fault: self.fault.or(other.fault),
             after: self.after.or(other.after),
             ms: self.ms.or(other.ms),
+            caller: self.caller.or_else(|| other.caller.clone()),
         }
     }
 
@@ -104,14 +128,30 @@ impl Behaviour {
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::DeepgramListen, Self::OpenaiChat, Self::Elevenlabs];
+    pub const ALL: [Self; 13] = [
+        Self::DeepgramListen,
+        Self::DeepgramFlux,
+        Self::DeepgramSpeak,
+        Self::OpenaiChat,
+        Self::OpenaiTranscriptions,
+        Self::OpenaiSpeech,
+        Self::OpenaiRealtime,
+        Self::Anthropic,
+        Self::Elevenlabs,
+        Self::Assemblyai,
+        Self::GroqChat,
+        Self::GroqTranscriptions,
+        Self::GroqSpeech,
+    ];
 
     /// What a quick vendor does on a good day.
     pub(crate) fn usual(self) -> Behaviour {
         let (first_ms, rate) = match self {
-            Self::DeepgramListen => (100, 1.0),
-            Self::OpenaiChat => (200, 80.0),
-            Self::Elevenlabs => (120, 8.0),
+            Self::DeepgramListen | Self::DeepgramFlux | Self::Assemblyai => (100, 1.0),
+            Self::OpenaiTranscriptions | Self::GroqTranscriptions => (250, 1.0),
+            Self::OpenaiChat | Self::GroqChat | Self::Anthropic => (200, 80.0),
+            Self::DeepgramSpeak | Self::Elevenlabs | Self::OpenaiSpeech | Self::GroqSpeech => (120, 8.0),
+            Self::OpenaiRealtime => (300, 4.0),
         };
         Behaviour { first_ms: Some(first_ms), rate: Some(rate), ..Behaviour::default() }
     }

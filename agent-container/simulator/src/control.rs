@@ -30,7 +30,7 @@ async fn counters(State(world): Shared) -> Json<Counters> {
 
 async fn reset(State(world): Shared) -> StatusCode {
     world.ledger.reset();
-    world.forget_next();
+    world.forget();
     StatusCode::NO_CONTENT
 }
 

@@ -3,21 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
-use axum::routing::any;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::behaviour::{Behaviour, Service};
-use crate::cancel::Open;
+use crate::hearing::{self, Hearing, Next};
 use crate::listener::{Change, Listener, Word};
 use crate::outlet::{Gone, Outlet};
-use crate::refusal::{error, request_id};
+use crate::refusal::{close, error, request_id};
 use crate::sound::{Encoding, Format};
 use crate::world::World;
 
@@ -33,11 +30,7 @@ const EMPTY_FINAL_MS: u64 = 5000;
 
 type Pairs = Vec<(String, String)>;
 
-pub(crate) fn router(world: &Arc<World>) -> Router {
-    Router::new().route("/v1/listen", any(listen)).with_state(world.clone())
-}
-
-async fn listen(
+pub(crate) async fn listen(
     State(world): State<Arc<World>>,
     Query(query): Query<Pairs>,
     headers: HeaderMap,
@@ -117,12 +110,6 @@ struct Session {
     last_word_end_ms: Option<u64>,
 }
 
-/// Why a session goes on or not.
-enum Next {
-    On,
-    Over,
-}
-
 impl Session {
     async fn run(
         world: Arc<World>,
@@ -130,10 +117,9 @@ impl Session {
         behaviour: Behaviour,
         socket: WebSocket,
     ) -> Result<(), Gone> {
-        let _open = Open::begin(&world, SERVICE);
-        let (sink, mut stream) = socket.split();
-        let (outlet, mut writer) = Outlet::start(&world, SERVICE, &behaviour, sink);
-        let mut session = Self {
+        let (sink, stream) = socket.split();
+        let (outlet, writer) = Outlet::start(&world, SERVICE, &behaviour, sink);
+        let session = Self {
             listener: Listener::new(settings.format.sample_rate, world.script.clone()),
             delay: Duration::from_millis(behaviour.first_ms()),
             world,
@@ -144,48 +130,37 @@ impl Session {
             open_speech: false,
             last_word_end_ms: None,
         };
-        let mut deadline = Instant::now() + PATIENCE;
-        loop {
-            let next = tokio::select! {
-                message = stream.try_next() => match message {
-                    Ok(Some(message)) => {
-                        deadline = Instant::now() + PATIENCE;
-                        session.hear(message).await?
-                    }
-                    Ok(None) | Err(_) => return Ok(()),
-                },
-                _ = &mut writer => return Ok(()),
-                () = tokio::time::sleep_until(deadline) => {
-                    session.world.ledger.violation(SERVICE, "no audio or KeepAlive for 10 s");
-                    session.outlet.close(1011, "NET-0001").await?;
-                    Next::Over
-                }
-            };
-            if let Next::Over = next {
-                let _ = writer.await;
-                return Ok(());
-            }
-        }
+        hearing::run(session, stream, writer).await
+    }
+}
+
+impl Hearing for Session {
+    const SERVICE: Service = SERVICE;
+
+    fn world(&self) -> &Arc<World> {
+        &self.world
     }
 
-    async fn hear(&mut self, message: Message) -> Result<Next, Gone> {
-        match message {
-            Message::Binary(bytes) if bytes.is_empty() => {
-                self.world.ledger.violation(SERVICE, "empty audio frame");
-                self.end().await
-            }
-            Message::Binary(bytes) => {
-                let samples = self.settings.format.decode(&bytes);
-                // Small steps, so that what a block changes is reported at its time.
-                for step in samples.chunks(self.settings.format.sample_rate as usize / 100) {
-                    self.step(step).await?;
-                }
-                Ok(Next::On)
-            }
-            Message::Text(text) => self.command(&text).await,
-            Message::Close(_) => Ok(Next::Over),
-            _ => Ok(Next::On),
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
+    async fn impatient(&mut self) -> Result<(), Gone> {
+        self.world.ledger.violation(SERVICE, "no audio or KeepAlive for 10 s");
+        self.outlet.close(1011, "NET-0001").await
+    }
+
+    async fn audio(&mut self, bytes: &[u8]) -> Result<Next, Gone> {
+        if bytes.is_empty() {
+            self.world.ledger.violation(SERVICE, "empty audio frame");
+            return self.end().await;
         }
+        let samples = self.settings.format.decode(bytes);
+        // Small steps, so that what a block changes is reported at its time.
+        for step in samples.chunks(self.settings.format.sample_rate as usize / 100) {
+            self.step(step).await?;
+        }
+        Ok(Next::On)
     }
 
     async fn command(&mut self, text: &str) -> Result<Next, Gone> {
@@ -202,7 +177,9 @@ impl Session {
         }
         Ok(Next::On)
     }
+}
 
+impl Session {
     async fn step(&mut self, samples: &[i16]) -> Result<(), Gone> {
         for change in self.listener.hear(samples) {
             match change {
@@ -324,8 +301,4 @@ fn seconds(ms: u64) -> f64 {
 /// What goes with a failure in the middle of the stream.
 pub(crate) fn last_words() -> Vec<Message> {
     vec![close(1011, "NET-0000")]
-}
-
-pub(crate) fn close(code: u16, reason: &'static str) -> Message {
-    Message::Close(Some(axum::extract::ws::CloseFrame { code, reason: reason.into() }))
 }

@@ -20,9 +20,8 @@ use tokio::time::Instant;
 
 use crate::behaviour::{Behaviour, Service};
 use crate::cancel::{Answer, Open};
-use crate::deepgram_listen::close;
 use crate::outlet::{Gone, Pieces};
-use crate::refusal::error;
+use crate::refusal::{close, error};
 use crate::world::World;
 use context::Spoken;
 use session::Session;

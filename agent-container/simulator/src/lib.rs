@@ -15,16 +15,27 @@
 //! # Ok(()) }
 //! ```
 
+mod anthropic;
+mod assemblyai;
 mod behaviour;
 mod cancel;
 mod config;
 mod control;
 mod counters;
+mod deepgram;
+mod deepgram_flux;
 mod deepgram_listen;
+mod deepgram_speak;
 mod ears;
 mod elevenlabs;
+mod form;
+mod groq;
+mod hearing;
 mod listener;
+mod openai;
+mod openai_audio;
 mod openai_chat;
+mod openai_realtime;
 mod outlet;
 mod refusal;
 mod reply;

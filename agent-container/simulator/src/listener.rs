@@ -67,10 +67,15 @@ struct Line {
 
 impl Listener {
     pub(crate) fn new(sample_rate: u32, script: Script) -> Self {
+        Self::starting_at(sample_rate, script, 0)
+    }
+
+    /// Ears whose first utterance is this line.
+    pub(crate) fn starting_at(sample_rate: u32, script: Script, next_line: usize) -> Self {
         Self {
             ears: Ears::new(sample_rate),
             script,
-            next_line: 0,
+            next_line,
             line: Line::default(),
             speaking: false,
             speech_end_ms: 0,
@@ -101,6 +106,16 @@ impl Listener {
 
     pub(crate) fn speaking(&self) -> bool {
         self.speaking
+    }
+
+    /// Line of the next utterance.
+    pub(crate) fn next_line(&self) -> usize {
+        self.next_line
+    }
+
+    /// Whether the line was spoken to its end, as far as can be told.
+    pub(crate) fn line_done(&self) -> bool {
+        self.line.rest.is_empty()
     }
 
     /// Words said and not yet taken.

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -23,13 +22,6 @@ use crate::world::World;
 /// Characters of tool arguments in one chunk.
 const ARGUMENT_CHARS: usize = 12;
 
-pub(crate) fn router(world: &Arc<World>) -> Router {
-    Router::new()
-        .route("/v1/chat/completions", post(openai))
-        .route("/v1/models", get(models))
-        .with_state(world.clone())
-}
-
 /// The models this simulator answers as: any.
 pub(crate) async fn models() -> Json<Value> {
     Json(
@@ -37,7 +29,7 @@ pub(crate) async fn models() -> Json<Value> {
     )
 }
 
-async fn openai(
+pub(crate) async fn openai(
     State(world): State<Arc<World>>,
     headers: HeaderMap,
     body: Bytes,

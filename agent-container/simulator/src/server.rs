@@ -16,7 +16,7 @@ use crate::counters::Counters;
 use crate::script::Script;
 use crate::voice::Voice;
 use crate::world::World;
-use crate::{control, deepgram_listen, elevenlabs, openai_chat};
+use crate::{anthropic, assemblyai, control, deepgram, elevenlabs, groq, openai};
 
 /// Base URLs, each as the vendor's own SDK takes it.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +27,12 @@ pub struct Addresses {
     pub openai: String,
     /// `http://…`.
     pub elevenlabs: String,
+    /// `ws://…`.
+    pub assemblyai: String,
+    /// `http://…`.
+    pub anthropic: String,
+    /// `http://…`.
+    pub groq: String,
     /// `http://…`: counters and behaviours.
     pub control: String,
 }
@@ -69,9 +75,12 @@ impl Simulator {
             Ok(address)
         };
         let addresses = Addresses {
-            deepgram: format!("ws://{}", serve("deepgram", deepgram_listen::router(&world)).await?),
-            openai: format!("http://{}/v1", serve("openai", openai_chat::router(&world)).await?),
+            deepgram: format!("ws://{}", serve("deepgram", deepgram::router(&world)).await?),
+            openai: format!("http://{}/v1", serve("openai", openai::router(&world)).await?),
             elevenlabs: format!("http://{}", serve("elevenlabs", elevenlabs::router(&world)).await?),
+            assemblyai: format!("ws://{}", serve("assemblyai", assemblyai::router(&world)).await?),
+            anthropic: format!("http://{}", serve("anthropic", anthropic::router(&world)).await?),
+            groq: format!("http://{}", serve("groq", groq::router(&world)).await?),
             control: format!("http://{}", serve("control", control::router(&world)).await?),
         };
         Ok(Self { addresses, world, stop, servers })

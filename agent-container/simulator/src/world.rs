@@ -20,6 +20,8 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     services: Mutex<BTreeMap<Service, Behaviour>>,
     next: Mutex<HashMap<Service, VecDeque<Behaviour>>>,
+    /// Next line of each caller whose utterances come in requests of their own.
+    callers: Mutex<HashMap<(Service, String), usize>>,
 }
 
 impl World {
@@ -33,6 +35,7 @@ impl World {
             ledger: Ledger::default(),
             services: Mutex::new(services.into()),
             next: Mutex::default(),
+            callers: Mutex::default(),
         }
     }
 
@@ -59,6 +62,20 @@ impl World {
         }
     }
 
+    /// One utterance of a caller: `hear` gets the line it begins with and gives the words and the line after it.
+    pub(crate) fn transcribe(
+        &self,
+        service: Service,
+        caller: &str,
+        hear: impl FnOnce(usize) -> (String, usize),
+    ) -> String {
+        let mut callers = lock(&self.callers);
+        let line = callers.entry((service, caller.to_owned())).or_default();
+        let (text, next) = hear(*line);
+        *line = next;
+        text
+    }
+
     /// Behaviour of all connections from now on; absent settings stay.
     pub(crate) fn set(&self, service: Service, behaviour: Behaviour) {
         let mut services = lock(&self.services);
@@ -71,8 +88,10 @@ impl World {
         lock(&self.next).entry(service).or_default().push_back(behaviour);
     }
 
-    pub(crate) fn forget_next(&self) {
+    /// Forgets what was set for next connections, and where callers are in the script.
+    pub(crate) fn forget(&self) {
         lock(&self.next).clear();
+        lock(&self.callers).clear();
     }
 }
 

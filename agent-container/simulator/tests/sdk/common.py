@@ -1,0 +1,42 @@
+"""What the checks share: addresses, the script's lines, speech."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+ADDRESSES = json.loads(os.environ["SIMULATOR"])
+LINES = json.loads(os.environ["SIMULATOR_LINES"])
+
+
+def http(address):
+    return address.replace("ws://", "http://", 1)
+
+
+def ws(address):
+    return address.replace("http://", "ws://", 1)
+
+
+def words(text):
+    return re.findall(r"\w+", text.lower())
+
+
+def speech(text, rate=16000):
+    """The text spoken as 16-bit samples, with a second of silence behind it."""
+    wav = subprocess.run(
+        ["espeak-ng", "--stdout", "-v", "en-us", "-s", "165", text], check=True, capture_output=True
+    ).stdout
+    samples = memoryview(wav[44 : 44 + (len(wav) - 44) // 2 * 2]).cast("h")
+    count = len(samples) * rate // 22050
+    spoken = [samples[n * 22050 // rate] for n in range(count)] + [0] * rate
+    return b"".join(sample.to_bytes(2, "little", signed=True) for sample in spoken)
+
+
+def stream(send, *parts, rate=16000, chunk_ms=20, speed=4.0):
+    """Sends audio in chunks, faster than real time."""
+    size = rate * 2 * chunk_ms // 1000
+    for part in parts:
+        for at in range(0, len(part), size):
+            send(part[at : at + size])
+            time.sleep(chunk_ms / 1000 / speed)
