@@ -33,10 +33,7 @@ impl Dialogue {
 
     /// The caller's voice lasted.
     pub(crate) fn voice_lasted(&mut self) {
-        let Some(front) = self.speeches.front() else {
-            self.overridden = self.reply.is_some();
-            return;
-        };
+        let Some(front) = self.speeches.front() else { return };
         if front.started.is_none() {
             self.overridden = !front.hushed && self.may_interrupt(front) && front.kind != SayKind::Greeting;
             return;
@@ -90,6 +87,20 @@ impl Dialogue {
                 self.give_way();
             }
         }
+    }
+
+    /// Final words while a reply is in the making: the caller went on, so it answers too little. A tool that
+    /// lasts and must be awaited keeps it alive.
+    pub(crate) fn consider_override(&mut self) {
+        let pending = self.reply.as_ref().is_some_and(|r| r.committed && r.after.is_none())
+            && self.speeches.iter().all(|s| s.started.is_none() && self.may_interrupt(s));
+        let awaited = !self.config.turns.tools.answer_during_write && self.runs_lasting_tool();
+        if !pending || awaited || self.is_backchannel(&self.caller.words()) {
+            return;
+        }
+        self.explain(Decision::Interrupted, "caller_went_on", []);
+        self.abort_reply();
+        self.hush_all();
     }
 
     /// A pause ends when VAD stays open without words, too ([`Timer::OpenTurn`]); without that rule only the

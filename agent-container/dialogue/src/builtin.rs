@@ -28,7 +28,7 @@ pub fn spec(name: &str) -> Option<ToolSpec> {
     let (description, properties, required) = match name {
         TRANSFER_CALL => (
             "Transfer the caller to a person. Say so first.",
-            json!({"to": {"type": "string", "description": "E.164 number; leave out for the usual one"}}),
+            json!({"to": {"type": "string", "description": "Name of the target; leave out for the usual one"}}),
             json!([]),
         ),
         END_CALL => {

@@ -1,5 +1,7 @@
 //! What a dialogue is made from, validated once.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{ConfigError, ToolSpec, TurnConfig};
@@ -18,6 +20,8 @@ pub struct Config {
     pub phrases: Phrases,
     /// Tools of the agent, built-in ones included ([`crate::builtin`]).
     pub tools: Vec<ToolSpec>,
+    /// Where the model may transfer callers to: name → E.164 number or `sip:` address.
+    pub transfer_targets: BTreeMap<String, String>,
     /// What the road can do.
     pub road: Road,
     /// Who thinks and speaks.
@@ -36,6 +40,7 @@ impl Default for Config {
             greeting_interruptible: true,
             phrases: Phrases::default(),
             tools: Vec::new(),
+            transfer_targets: BTreeMap::new(),
             road: Road::default(),
             mind: Mind::Pipeline,
             rescue: Rescue::HangUp,

@@ -57,8 +57,8 @@ pub struct Dialogue {
     pub(crate) toolbox: Toolbox,
     pub(crate) waits: Waits,
     pub(crate) turn: Option<TurnId>,
-    /// The open turn waits for something to end before it can be committed.
-    pub(crate) deferred: bool,
+    /// The open turn was decided then, and waits for something to end before it can be committed.
+    pub(crate) deferred: Option<CallTime>,
     /// The caller talked over a reply that had not begun.
     pub(crate) overridden: bool,
     pub(crate) transfer: Option<TransferId>,
@@ -125,7 +125,7 @@ impl Dialogue {
             toolbox: Toolbox::default(),
             waits: Waits::default(),
             turn: None,
-            deferred: false,
+            deferred: None,
             overridden: false,
             transfer: None,
             live: crate::live::Live::default(),

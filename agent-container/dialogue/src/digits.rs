@@ -50,7 +50,7 @@ impl Dialogue {
             return;
         }
         self.close_turn("superseded");
-        let turn = self.open_turn("digits");
+        let turn = self.open_turn("digits", self.now);
         let text = format!("[pressed {typed}]");
         if self.config.mind == crate::Mind::Live {
             self.commit(Message::User { text }, false);

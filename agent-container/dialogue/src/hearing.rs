@@ -29,7 +29,7 @@ impl Dialogue {
         for timer in [Timer::EndOfTurn, Timer::SttWait, Timer::FalseInterruption] {
             self.timers.clear(timer);
         }
-        self.deferred = false;
+        self.deferred = None;
         self.forget_question();
         self.state(Who::User, State::Speaking, since);
         self.time_barge_in();
@@ -115,6 +115,7 @@ impl Dialogue {
         self.timers.clear(Timer::SttWait);
         // Mark first, then speculate: the early answer must not wait behind a speech that is about to end.
         self.consider_barge_in(true);
+        self.consider_override();
         self.speculate(&self.caller.words());
         self.consider_end("stt");
     }

@@ -104,7 +104,7 @@ impl Dialogue {
         self.waits.refresh(self.now);
         self.waits.answered_by_caller();
         self.close_turn("superseded");
-        self.open_turn("live");
+        self.open_turn("live", self.now);
         self.commit(Message::User { text: text.trim().to_owned() }, false);
     }
 

@@ -223,7 +223,7 @@ impl Dialogue {
     /// Takes the reply as far as it goes.
     pub(crate) fn advance_reply(&mut self) {
         let Some(reply) = self.reply.as_ref() else { return self.report_late_results() };
-        if !reply.committed || !reply.step_is_done() || self.deferred {
+        if !reply.committed || !reply.step_is_done() || self.deferred.is_some() {
             return;
         }
         let speaks = reply.say.is_some_and(|id| self.speeches.iter().any(|s| s.id == id && !s.hushed));

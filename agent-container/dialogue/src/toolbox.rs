@@ -199,13 +199,26 @@ impl Dialogue {
         if !self.config.road.transfer {
             return CallState::Done { output: "This call cannot be transferred.".to_owned(), error: true };
         }
-        let usual = match &self.config.rescue {
-            Rescue::Transfer { to } => to.as_str(),
-            Rescue::Voicemail | Rescue::HangUp => "",
+        let Some(to) = self.transfer_target(arguments) else {
+            let names: Vec<_> = self.config.transfer_targets.keys().map(String::as_str).collect();
+            let output = format!("Unknown target. Available: {}.", names.join(", "));
+            return CallState::Done { output, error: true };
         };
-        let to =
-            arguments.get("to").and_then(Value::as_str).filter(|t| !t.is_empty()).unwrap_or(usual).to_owned();
         self.follow_with(After::Transfer { to }, "The caller is being transferred.")
+    }
+
+    /// Only configured targets: a model does not choose whom we call.
+    fn transfer_target(&self, arguments: &Value) -> Option<String> {
+        let name = arguments.get("to").and_then(Value::as_str).unwrap_or_default();
+        let targets = &self.config.transfer_targets;
+        if let Some((_, to)) = targets.iter().find(|(n, to)| *n == name || *to == name) {
+            return Some(to.clone());
+        }
+        match &self.config.rescue {
+            Rescue::Transfer { to } if name.is_empty() || name == to => Some(to.clone()),
+            _ if name.is_empty() => targets.values().next().cloned(),
+            _ => None,
+        }
     }
 
     fn send_digits_tool(&mut self, arguments: &Value) -> CallState {

@@ -256,8 +256,9 @@ impl Default for Preemptive {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Silence {
-    /// From the last final transcript, agent speech, key or tool result; `None`: never.
-    pub deadline_ms: Option<u64>,
+    /// From the last final transcript, agent speech, key or tool result: one for each unanswered deadline in
+    /// a row, the last one again and again. Empty: never.
+    pub deadlines_ms: Vec<u64>,
     /// The call ends at this many unanswered deadlines in a row; each one before is a spoken prompt.
     /// 0: the caller is only marked as away.
     pub max_unanswered: u32,
@@ -265,7 +266,7 @@ pub struct Silence {
 
 impl Default for Silence {
     fn default() -> Self {
-        Self { deadline_ms: Some(8000), max_unanswered: 2 }
+        Self { deadlines_ms: vec![8000], max_unanswered: 2 }
     }
 }
 
@@ -416,7 +417,7 @@ impl TurnConfig {
                 echo_words: 0,
                 ..Interruption::default()
             },
-            silence: Silence { deadline_ms: Some(15_000), max_unanswered: 0 },
+            silence: Silence { deadlines_ms: vec![15_000], max_unanswered: 0 },
             watchdog: Watchdog { filler_ms: None, ..Watchdog::default() },
             tools: Tools {
                 filler_after_ms: None,

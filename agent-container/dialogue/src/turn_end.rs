@@ -4,7 +4,7 @@ use crate::caller::join;
 use crate::hearing::ms;
 use crate::reply::Reply;
 use crate::words::{count, is_echo, normalise, only_of};
-use crate::{Decision, Dialogue, Message, SayKind, Timer, TurnId, Unaccepted};
+use crate::{CallTime, Decision, Dialogue, Message, SayKind, Timer, TurnId, Unaccepted};
 
 /// What becomes of a turn (livekit `voice/agent_activity.py`, the outcomes at commit time).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Dialogue {
     /// The moment of the commit has come.
     pub(crate) fn end_of_turn(&mut self, rule: &'static str) {
         self.timers.clear(Timer::EndOfTurn);
-        self.deferred = false;
+        let decided = self.deferred.take();
         if self.caller.has_floor() && rule != "stt_end_of_turn" {
             return self.explain(Decision::TurnKept, "caller_speaks", []);
         }
@@ -31,9 +31,9 @@ impl Dialogue {
             return;
         }
         match self.outcome() {
-            Outcome::Commit => self.commit_turn(rule),
+            Outcome::Commit => self.commit_turn(rule, decided.unwrap_or(self.now)),
             Outcome::Defer(why) => {
-                self.deferred = true;
+                self.deferred = Some(decided.unwrap_or(self.now));
                 self.explain(Decision::TurnKept, why, []);
             }
             Outcome::Unaccepted(why) => self.set_aside(why),
@@ -118,10 +118,10 @@ impl Dialogue {
         self.timers.set(Timer::EndOfTurn, self.now);
     }
 
-    fn commit_turn(&mut self, rule: &'static str) {
+    fn commit_turn(&mut self, rule: &'static str, decided: CallTime) {
         self.close_turn("superseded");
         let text = std::mem::take(&mut self.caller.finals);
-        let turn = self.open_turn(rule);
+        let turn = self.open_turn(rule, decided);
         self.caller.clear_turn();
         self.forget_question();
         self.answer_turn(turn, &text);
@@ -150,12 +150,12 @@ impl Dialogue {
     }
 
     /// Opens the books of a turn.
-    pub(crate) fn open_turn(&mut self, rule: &str) -> TurnId {
+    pub(crate) fn open_turn(&mut self, rule: &str, decided: CallTime) -> TurnId {
         let turn = TurnId(self.ids.turn.next());
         self.turn = Some(turn);
         match self.caller.fresh_anchors() {
             Some((end, last_final)) => {
-                let delay = self.now.since(end);
+                let delay = decided.since(end);
                 let transcript = last_final.since(end);
                 let numbers = [("end_of_turn_ms", ms(delay)), ("transcription_ms", ms(transcript))];
                 self.explain(Decision::TurnCommitted, rule, numbers);
@@ -175,7 +175,7 @@ impl Dialogue {
 
     /// A commit that waited for something may go on.
     pub(crate) fn retry_deferred(&mut self) {
-        if self.deferred {
+        if self.deferred.is_some() {
             self.end_of_turn("deferred");
         }
     }

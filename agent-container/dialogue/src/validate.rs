@@ -37,7 +37,7 @@ fn tools(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn turns(t: &TurnConfig) -> Result<(), ConfigError> {
+pub(crate) fn turns(t: &TurnConfig) -> Result<(), ConfigError> {
     vad(t)?;
     endpointing(t)?;
     interruption(t)?;
@@ -93,7 +93,9 @@ fn interruption(t: &TurnConfig) -> Result<(), ConfigError> {
 }
 
 fn waits(t: &TurnConfig) -> Result<(), ConfigError> {
-    optional("turns.silence.deadline_ms", t.silence.deadline_ms, 1000, DAY_MS)?;
+    for (i, &ms) in t.silence.deadlines_ms.iter().enumerate() {
+        between(&format!("turns.silence.deadlines_ms[{i}]"), ms, 1000, DAY_MS)?;
+    }
     between("turns.silence.max_unanswered", t.silence.max_unanswered.into(), 0, 100)?;
     optional("turns.watchdog.filler_ms", t.watchdog.filler_ms, 500, 60_000)?;
     let filler_ms = t.watchdog.filler_ms.unwrap_or(0);

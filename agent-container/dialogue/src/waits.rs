@@ -72,12 +72,14 @@ impl Dialogue {
             && self.speeches.is_empty()
             && self.transfer.is_none()
             && !self.live.awaiting
-            && !self.deferred
+            && self.deferred.is_none()
             && !self.toolbox.runs_in_background()
             && self.waits.owed.is_none()
             && self.reply.as_ref().is_none_or(|r| !r.committed || self.only_collects(r));
         let done = self.waits.fired && silence.max_unanswered == 0;
-        match silence.deadline_ms.filter(|_| waits_for_caller && !done) {
+        let nth = usize::try_from(self.waits.unanswered).unwrap_or(usize::MAX);
+        let deadline = silence.deadlines_ms.get(nth).or(silence.deadlines_ms.last()).copied();
+        match deadline.filter(|_| waits_for_caller && !done) {
             Some(ms) => {
                 let at = (self.waits.base + ms).max(self.waits.snooze).max(self.now);
                 self.timers.set(Timer::Silence, at);

@@ -1,0 +1,169 @@
+//! Random scripts, the same for the same seed.
+
+use std::fmt::Write as _;
+
+/// A small generator (xorshift64*, Vigna 2016): no dependency, the same everywhere.
+#[derive(Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// From a seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// 0 to `n - 1`.
+    pub fn roll(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16) % n.max(1)
+    }
+
+    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        let i = self.roll(of.len() as u64);
+        &of[usize::try_from(i).unwrap_or(0)]
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.roll(100) < percent
+    }
+}
+
+const SAYINGS: [&str; 12] = [
+    "I'd like to book a table.",
+    "For two people please.",
+    "uh-huh",
+    "okay",
+    "My number is",
+    "five five five",
+    "Stop, that is wrong.",
+    "What's the weather in Tokyo?",
+    "No.",
+    "Can you tell me a long story about the sea and the ships?",
+    "yes",
+    "Never mind.",
+];
+
+const REPLIES: [&str; 6] = [
+    "Certainly, for how many people shall I book the table this evening?",
+    "Once upon a time there was a very long story for you. It had many parts. And here it ends now.",
+    "Okay.",
+    "Let me check that for you.",
+    "The number is noted, thank you. Is there anything else that I can do for you today?",
+    "**Sunny**, with a light wind 🌬 from the sea!",
+];
+
+/// A random call as `.call` text.
+#[must_use]
+pub fn script(seed: u64) -> String {
+    let mut dice = Dice::new(seed);
+    let mut out = format!("title seed {seed}\n");
+    head(&mut dice, &mut out);
+    caller(&mut dice, &mut out);
+    model(&mut dice, &mut out);
+    out
+}
+
+fn head(dice: &mut Dice, out: &mut String) {
+    if dice.chance(60) {
+        out.push_str("greeting \"Hello, this is the restaurant, how can I help you?\"\n");
+    }
+    let switches: [(&str, u64); 9] = [
+        ("set road.pausable false", 30),
+        ("set interruption.resume false", 15),
+        ("set interruption.enabled false", 5),
+        ("set preemptive.llm false", 20),
+        ("set endpointing.mode \"dynamic\"", 30),
+        ("set endpointing.text_rules null", 30),
+        ("tts word_times=on", 40),
+        ("stt streams=off\nset recogniser.streams_words false", 15),
+        ("set tools.think_during_speech false", 20),
+    ];
+    for (line, percent) in switches {
+        if dice.chance(percent) {
+            let _ = writeln!(out, "{line}");
+        }
+    }
+    let _ = writeln!(out, "stt delay={}", secs(100 + dice.roll(900)));
+    let _ = writeln!(out, "llm ttft={} duration={}", secs(50 + dice.roll(800)), secs(300 + dice.roll(1500)));
+    let _ = writeln!(out, "tts ttfb={}", secs(50 + dice.roll(500)));
+    let _ = writeln!(out, "answer {}", secs(dice.roll(3000)));
+    let takes = if dice.chance(15) { "forever".to_owned() } else { secs(dice.roll(9000)) };
+    let _ = writeln!(out, "tool look_up read takes={takes} gives=\"found it\"");
+    let takes = if dice.chance(15) { "forever".to_owned() } else { secs(dice.roll(9000)) };
+    let fails = if dice.chance(30) { "fails=\"no table free\"" } else { "gives=\"booked\"" };
+    let _ = writeln!(out, "tool book write takes={takes} {fails}");
+    out.push_str("tool end_call builtin\ntool collect_digits builtin\n");
+}
+
+fn caller(dice: &mut Dice, out: &mut String) {
+    let mut at = 500 + dice.roll(4000);
+    for _ in 0..3 + dice.roll(10) {
+        let end = at + 200 + dice.roll(2500);
+        match dice.roll(100) {
+            0..60 => {
+                let _ = writeln!(out, "{}-{} caller \"{}\"", secs(at), secs(end), dice.pick(&SAYINGS));
+            }
+            60..80 => {
+                let _ = writeln!(out, "{}-{} noise", secs(at), secs(end));
+            }
+            80..85 => {
+                let _ = writeln!(out, "{} keys 12", secs(at));
+            }
+            85..88 => {
+                let _ = writeln!(out, "{}-{} noise", secs(at), secs(at + 15_000));
+            }
+            88..91 => {
+                let text = dice.pick(&SAYINGS);
+                let _ = writeln!(
+                    out,
+                    "{}-{} caller \"{text}\" delay={}",
+                    secs(at),
+                    secs(end),
+                    secs(dice.roll(3000))
+                );
+            }
+            91..94 => {
+                let _ = writeln!(out, "{} line lost\n{} line restored", secs(at), secs(end));
+            }
+            94..96 => {
+                let _ = writeln!(out, "{} stt final \"{}\"", secs(at), dice.pick(&SAYINGS));
+            }
+            96..98 => {
+                let _ =
+                    writeln!(out, "{}-{} caller \"{}\" lost=on", secs(at), secs(end), dice.pick(&SAYINGS));
+            }
+            _ => {
+                let _ = writeln!(out, "{} hangup", secs(at));
+            }
+        }
+        at = end + dice.roll(6000);
+    }
+}
+
+fn model(dice: &mut Dice, out: &mut String) {
+    for _ in 0..30 {
+        let text = dice.pick(&REPLIES);
+        let line = match dice.roll(100) {
+            0..70 => format!("model \"{text}\" once=on"),
+            70..77 => format!("model \"{text}\" once=on call=look_up"),
+            77..84 => "model \"\" once=on call=\"book {}\"".to_owned(),
+            84..88 => format!("model \"{text}\" once=on call=book call=look_up"),
+            88..91 => "model \"\" once=on fails=timeout ttft=2".to_owned(),
+            91..94 => "model \"\" once=on silent=on".to_owned(),
+            94..96 => format!("model \"{text}\" once=on call=\"collect_digits {{\\\"count\\\":2}}\""),
+            96..98 => "model \"\" once=on call=nonsense".to_owned(),
+            98 => "model \"\" once=on".to_owned(),
+            _ => "model \"Goodbye then.\" once=on call=end_call".to_owned(),
+        };
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out.push_str("model \"That is all I know.\"\n");
+}
+
+fn secs(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}

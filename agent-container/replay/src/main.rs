@@ -1,0 +1,106 @@
+//! `replay <journal>`: the same outputs, or the first difference. `replay scenario <file>…`: runs scripts.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use replay::{journal, redact, scenario};
+
+const USAGE: &str = "usage:
+  replay <journal> [--timeline] [--explain]     same outputs as recorded, or the first difference
+  replay <journal> --script                     a redacted .call scenario on stdout
+  replay <journal> --set KEY=VALUE …            which turns other settings would have changed
+  replay scenario [--explain] <file.call> …     run scripts; exit code 1 when an expectation fails";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let result = match args.split_first() {
+        Some((verb, rest)) if verb == "scenario" => scenarios(rest),
+        Some((path, rest)) if !path.starts_with('-') => on_journal(path, rest),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(text) => {
+            say(&mut std::io::stderr(), &text);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn scenarios(args: &[String]) -> Result<bool, String> {
+    let explained = args.iter().any(|a| a == "--explain");
+    let files: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
+    if files.is_empty() {
+        return Err(USAGE.to_owned());
+    }
+    let mut good = true;
+    for file in files {
+        let reports = scenario::run_file(Path::new(file), explained)?;
+        let failed = reports.iter().filter(|r| !r.failures.is_empty()).count();
+        good &= failed == 0;
+        // Of many variants, those that failed are shown; of one, it.
+        for report in reports.iter().filter(|r| reports.len() == 1 || !r.failures.is_empty()) {
+            say(&mut std::io::stdout(), report.text().trim_end());
+        }
+        say(&mut std::io::stdout(), &format!("{file}: {} run, {failed} failed", reports.len()));
+    }
+    Ok(good)
+}
+
+fn on_journal(path: &str, args: &[String]) -> Result<bool, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
+    let lines = journal::parse(&text).map_err(|e| format!("{path}: {e}"))?;
+    let has = |flag: &str| args.iter().any(|a| a == flag);
+    if has("--script") {
+        say(&mut std::io::stdout(), redact::script(&lines)?.trim_end());
+        return Ok(true);
+    }
+    if has("--set") {
+        return what_if(&lines, args);
+    }
+    if has("--timeline") || has("--explain") {
+        for event in journal::timeline(&lines, has("--explain")) {
+            say(&mut std::io::stdout(), &event.to_string());
+        }
+    }
+    match journal::replay(&lines) {
+        Ok(()) => {
+            say(&mut std::io::stdout(), &format!("{path}: {} lines, the same outputs", lines.len()));
+            Ok(true)
+        }
+        Err(difference) => {
+            say(&mut std::io::stdout(), &format!("{path}: first difference at {difference}"));
+            Ok(false)
+        }
+    }
+}
+
+fn what_if(lines: &[dialogue::JournalLine], args: &[String]) -> Result<bool, String> {
+    let changes: Result<Vec<_>, String> = args
+        .iter()
+        .zip(args.iter().skip(1))
+        .filter(|(flag, _)| *flag == "--set")
+        .map(|(_, pair)| {
+            let (key, value) = pair.split_once('=').ok_or(format!("`{pair}` is not KEY=VALUE"))?;
+            Ok((key.to_owned(), value.to_owned()))
+        })
+        .collect();
+    let turns = journal::what_if(lines, &changes?)?;
+    let side = |t: &Option<(u64, String)>| {
+        t.as_ref().map_or("no turn".to_owned(), |(ms, text)| format!("{}.{:03} {text}", ms / 1000, ms % 1000))
+    };
+    for turn in &turns {
+        say(
+            &mut std::io::stdout(),
+            &format!("turn {}: {} -> {}", turn.turn, side(&turn.before), side(&turn.after)),
+        );
+    }
+    say(&mut std::io::stdout(), &format!("{} turns change", turns.len()));
+    Ok(true)
+}
+
+/// Prints a line; a closed pipe is no error.
+fn say(to: &mut impl std::io::Write, text: &str) {
+    let _ = writeln!(to, "{text}");
+}

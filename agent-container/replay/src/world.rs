@@ -1,0 +1,439 @@
+//! A call in virtual time: fake VAD, recogniser, model, voice, playout, tools and road around a real dialogue.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use dialogue::{
+    CallTime, Dialogue, Failure, FailureKind, HistoryItem, Input, JournalLine, LiveCommand, Message, Output,
+    SayEvent, SayId, Stt, ThinkEvent, ThinkId, ThinkRequest, ToolId, ToolResult, TransferResult, Usage, Vad,
+};
+
+use crate::playout::{Heard, Playout};
+use crate::script::{Happening, ModelLine, Script, TransferLine};
+
+/// What a call left behind.
+#[derive(Debug)]
+pub struct Recording {
+    /// Header, inputs and outputs in order.
+    pub journal: Vec<JournalLine>,
+    /// The dialogue's history at the end.
+    pub history: Vec<HistoryItem>,
+    /// What the caller heard of each speech, by the fake playout's own count.
+    pub heard: Vec<Heard>,
+    /// When the agent was audible: from, to (ms).
+    pub audible: Vec<(u64, u64)>,
+    /// When the caller made a sound: from, to (ms).
+    pub voiced: Vec<(u64, u64)>,
+    /// When the simulation ended, or the dialogue left.
+    pub end_ms: u64,
+}
+
+/// The simulation.
+#[derive(Debug)]
+struct World<'a> {
+    script: &'a Script,
+    dialogue: Dialogue,
+    now: u64,
+    queue: BTreeMap<(u64, u64), Step>,
+    seq: u64,
+    journal: Vec<JournalLine>,
+    playouts: HashMap<SayId, Playout>,
+    heard: Vec<Heard>,
+    audible: Vec<(u64, u64)>,
+    cancelled_thinks: HashSet<ThinkId>,
+    cancelled_tools: HashSet<ToolId>,
+    model: Vec<ModelLine>,
+    transfers: VecDeque<TransferLine>,
+    tts_failures: u32,
+}
+
+#[derive(Debug)]
+enum Step {
+    Input(Input),
+    Think(ThinkId, ThinkEvent),
+    Tool(ToolId, ToolResult),
+    Playout(SayId, u64, Beat),
+}
+
+/// Moments of a playout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beat {
+    FirstByte,
+    Synthesised,
+    Start,
+    Finish,
+}
+
+/// Runs a script to its end.
+///
+/// # Errors
+///
+/// The configuration's first field that makes no sense.
+pub fn run(script: &Script) -> Result<Recording, dialogue::ConfigError> {
+    let dialogue = Dialogue::new(script.config.clone())?;
+    let mut world = World {
+        script,
+        dialogue,
+        now: 0,
+        queue: BTreeMap::new(),
+        seq: 0,
+        journal: vec![JournalLine::header("scenario", "1970-01-01T00:00:00Z", script.config.clone())],
+        playouts: HashMap::new(),
+        heard: Vec::new(),
+        audible: Vec::new(),
+        cancelled_thinks: HashSet::new(),
+        cancelled_tools: HashSet::new(),
+        model: script.model.clone(),
+        transfers: script.transfers.clone().into(),
+        tts_failures: script.tts.failures,
+    };
+    world.schedule_script();
+    world.drain();
+    world.play();
+    Ok(world.finish())
+}
+
+impl World<'_> {
+    fn schedule_script(&mut self) {
+        self.at(self.script.answer_ms, Step::Input(Input::Answered));
+        for event in &self.script.events {
+            match &event.what {
+                Happening::Input(input) => self.at(event.at_ms, Step::Input(input.clone())),
+                Happening::Speech { end_ms, text, delay_ms, lost } => {
+                    if !lost && !text.is_empty() {
+                        self.recognise(event.at_ms, *end_ms, text, *delay_ms);
+                    }
+                }
+            }
+        }
+        self.detect_voice();
+    }
+
+    /// The fake recogniser: words while they are spoken, or one interim; the final after its delay.
+    fn recognise(&mut self, from: u64, to: u64, text: &str, delay_ms: Option<u64>) {
+        let delay = delay_ms.unwrap_or(self.script.stt.delay_ms);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        if self.script.stt.streams {
+            let count = words.len() as u64;
+            for n in 1..count {
+                let spoken = from + (to - from) * n / count;
+                let interim = words[..usize::try_from(n).unwrap_or(0)].join(" ");
+                let at = (spoken + delay).min(to + delay);
+                self.at(at, Step::Input(Input::Stt(Stt::Interim { text: interim })));
+            }
+        } else {
+            let interim = words[..words.len().min(2)].join(" ");
+            self.at(to + delay / 2, Step::Input(Input::Stt(Stt::Interim { text: interim })));
+        }
+        let text = text.to_owned();
+        self.at(to + delay, Step::Input(Input::Stt(Stt::Final { text, speech_final: false })));
+    }
+
+    /// The fake VAD, by the agent's own parameters.
+    fn detect_voice(&mut self) {
+        let vad = &self.script.config.turns.vad;
+        let (min_speech, min_silence) = (vad.min_speech_ms, vad.min_silence_ms);
+        let voices: Vec<(u64, u64)> =
+            voiced(self.script).into_iter().filter(|(from, to)| to - from >= min_speech).collect();
+        let mut open = false;
+        for (i, &(from, to)) in voices.iter().enumerate() {
+            let edge = if open {
+                Vad::Resumed { speech_ms: min_speech }
+            } else {
+                Vad::Started { speech_ms: min_speech }
+            };
+            self.at(from + min_speech, Step::Input(Input::Vad(edge)));
+            let gap = voices.get(i + 1).map_or(u64::MAX, |next| next.0 - to);
+            open = gap.saturating_add(min_speech) < min_silence;
+            let hush = HUSH_MS.min(min_silence.saturating_sub(1));
+            if gap > hush {
+                self.at(to + hush, Step::Input(Input::Vad(Vad::Hushed { silence_ms: hush })));
+            }
+            if !open {
+                let end = Vad::Ended { silence_ms: min_silence };
+                self.at(to + min_silence, Step::Input(Input::Vad(end)));
+            }
+        }
+    }
+
+    fn at(&mut self, ms: u64, step: Step) {
+        self.seq += 1;
+        self.queue.insert((ms.max(self.now), self.seq), step);
+    }
+
+    fn play(&mut self) {
+        while !self.dialogue.is_over() {
+            let step = self.queue.first_key_value().map(|((at, _), _)| *at);
+            let deadline = self.dialogue.deadline().map(|(at, _)| at.as_ms());
+            let Some(next) = step.into_iter().chain(deadline).min().filter(|&at| at <= self.script.end_ms)
+            else {
+                return;
+            };
+            self.now = next.max(self.now);
+            if step == Some(next)
+                && let Some((_, step)) = self.queue.pop_first()
+            {
+                self.take(step);
+            } else {
+                self.input(Input::Wake);
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Input(input) => self.input(input),
+            Step::Think(id, event) if !self.cancelled_thinks.contains(&id) => {
+                self.input(Input::Think { id, event })
+            }
+            Step::Tool(id, result) if !self.cancelled_tools.contains(&id) => {
+                self.input(Input::Tool { id, result })
+            }
+            Step::Playout(id, epoch, beat) => self.beat(id, epoch, beat),
+            Step::Think(..) | Step::Tool(..) => {}
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let at = CallTime::from_ms(self.now);
+        self.journal.push(JournalLine::In { at, input: input.clone() });
+        self.dialogue.handle(at, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.dialogue.poll() {
+            let at = CallTime::from_ms(self.now);
+            self.journal.push(JournalLine::Out { at, output: output.clone() });
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Think(request) => self.think(&request),
+            Output::CancelThink { id } => {
+                self.cancelled_thinks.insert(id);
+            }
+            Output::Say(chunk) => self.say(chunk.id, &chunk.text, chunk.end),
+            Output::Pause { id } => self.hold(id, true),
+            Output::Resume { id } => self.hold(id, false),
+            Output::Hush { id } => self.hush(id),
+            Output::RunTool(run) => self.run_tool(run.id, &run.name),
+            Output::CancelTool { id } => {
+                self.cancelled_tools.insert(id);
+            }
+            Output::AskTurnModel { id } => {
+                if let Some((p, delay)) = self.script.turn_model {
+                    let answer = Input::TurnModel { id, probability: Some(p) };
+                    self.at(self.now + delay, Step::Input(answer));
+                }
+            }
+            Output::Transfer { id, .. } => {
+                let line = self.transfers.pop_front();
+                let line =
+                    line.unwrap_or(TransferLine { after_ms: Some(1000), result: TransferResult::Done });
+                if let Some(after) = line.after_ms {
+                    self.at(self.now + after, Step::Input(Input::Transfer { id, result: line.result }));
+                }
+            }
+            Output::Live(LiveCommand::Play { item, say }) => self.play_item(say, &item),
+            _ => {}
+        }
+    }
+
+    // ---- model and tools ------------------------------------------------------------------------------
+
+    fn think(&mut self, request: &ThinkRequest) {
+        let last = request.messages.last().map(|m| match m {
+            Message::User { text } | Message::Assistant { text } | Message::System { text } => text.clone(),
+            Message::ToolOutput { output, .. } => output.clone(),
+            Message::ToolCalls { .. } => String::new(),
+        });
+        let fits = |line: &ModelLine| line.when.as_ref().is_none_or(|when| Some(when) == last.as_ref());
+        let found = self.model.iter().position(fits);
+        let line = found.map(|i| self.model[i].clone()).unwrap_or_default();
+        if let Some(i) = found.filter(|_| line.once) {
+            self.model.remove(i);
+        }
+        if line.silent {
+            return;
+        }
+        let (id, now) = (request.id, self.now);
+        let ttft = line.ttft_ms.unwrap_or(self.script.llm.ttft_ms);
+        let duration = line.duration_ms.unwrap_or(self.script.llm.duration_ms).max(ttft);
+        if let Some(kind) = line.fails {
+            self.at(now + ttft, Step::Think(id, ThinkEvent::Failed(Failure::new(kind, "script"))));
+            return;
+        }
+        if !line.text.is_empty() {
+            self.at(now + ttft, Step::Think(id, ThinkEvent::Delta(line.text.clone())));
+        }
+        for (i, (name, arguments)) in line.calls.iter().enumerate() {
+            let (name, arguments) = (name.clone(), arguments.clone());
+            let vendor_id = format!("call_{}_{i}", id.0);
+            self.at(now + duration, Step::Think(id, ThinkEvent::ToolCall { vendor_id, name, arguments }));
+        }
+        self.at(now + duration, Step::Think(id, ThinkEvent::Done(Usage::default())));
+    }
+
+    fn run_tool(&mut self, id: ToolId, name: &str) {
+        let Some(tool) = self.script.tools.iter().find(|t| t.name == name) else { return };
+        let gives = tool.gives.clone();
+        let result = if tool.error { ToolResult::Error(gives) } else { ToolResult::Ok(gives) };
+        if let Some(takes) = tool.takes_ms {
+            self.at(self.now + takes, Step::Tool(id, result));
+        }
+    }
+
+    // ---- voice and playout ----------------------------------------------------------------------------
+
+    fn say(&mut self, id: SayId, text: &str, end: bool) {
+        let now = self.now;
+        let fresh = !self.playouts.contains_key(&id);
+        let playout = self.playouts.entry(id).or_insert_with(|| Playout::new(now));
+        playout.add(now, text, end, self.script);
+        if fresh {
+            let ready = playout.ready_ms;
+            if self.tts_failures > 0 {
+                self.tts_failures -= 1;
+                let failed = SayEvent::SynthesisFailed(Failure::new(FailureKind::Disconnected, "script"));
+                self.at(ready, Step::Input(Input::Say { id, event: failed }));
+                self.at(ready, Step::Playout(id, u64::MAX, Beat::Finish));
+                self.playouts.entry(id).and_modify(|p| p.mute = true);
+                return;
+            }
+            if self.script.tts.silent {
+                playout.mute = true;
+                return;
+            }
+            self.at(ready, Step::Playout(id, u64::MAX, Beat::FirstByte));
+        }
+        if end && !self.playouts[&id].mute {
+            let at = self.playouts[&id].ready_ms.max(now);
+            self.at(at, Step::Playout(id, u64::MAX, Beat::Synthesised));
+        }
+        self.plan(id);
+    }
+
+    fn play_item(&mut self, id: SayId, item: &str) {
+        let now = self.now;
+        let mut playout = Playout::new(now);
+        playout.whole(now, self.script.voices.iter().find(|v| v.text == item).map_or(2000, |v| v.audio_ms));
+        self.playouts.insert(id, playout);
+        self.plan(id);
+    }
+
+    fn hold(&mut self, id: SayId, held: bool) {
+        let now = self.now;
+        if let Some(playout) = self.playouts.get_mut(&id) {
+            if let Some(span) = playout.hold(now, held) {
+                self.audible.push(span);
+            }
+            self.plan(id);
+        }
+    }
+
+    fn hush(&mut self, id: SayId) {
+        let now = self.now;
+        if let Some(playout) = self.playouts.get_mut(&id).filter(|p| !p.finished) {
+            let span = playout.stop(now);
+            self.audible.extend(span);
+            self.finished(id);
+        }
+    }
+
+    /// Sets the next moment of a playout.
+    fn plan(&mut self, id: SayId) {
+        let now = self.now;
+        let Some(playout) = self.playouts.get_mut(&id).filter(|p| !p.mute && !p.finished) else { return };
+        playout.epoch += 1;
+        let epoch = playout.epoch;
+        if let Some(at) = playout.starts_ms(now) {
+            self.at(at, Step::Playout(id, epoch, Beat::Start));
+        } else if let Some(at) = self.playouts[&id].ends_ms() {
+            self.at(at, Step::Playout(id, epoch, Beat::Finish));
+        }
+    }
+
+    fn beat(&mut self, id: SayId, epoch: u64, beat: Beat) {
+        let now = self.now;
+        let Some(playout) = self.playouts.get_mut(&id).filter(|p| !p.finished) else { return };
+        if epoch != u64::MAX && epoch != playout.epoch {
+            return;
+        }
+        match beat {
+            Beat::FirstByte => self.input(Input::Say { id, event: SayEvent::FirstByte }),
+            Beat::Synthesised => {
+                let duration_ms = playout.length_ms;
+                let words = self.script.tts.word_times.then(|| playout.word_times());
+                if let Some(words) = words {
+                    self.input(Input::Say { id, event: SayEvent::Words(words) });
+                }
+                self.input(Input::Say { id, event: SayEvent::Synthesised { duration_ms } });
+            }
+            Beat::Start => {
+                playout.start(now);
+                self.plan(id);
+                self.input(Input::Say { id, event: SayEvent::Started });
+            }
+            Beat::Finish => {
+                let span = playout.stop(now);
+                self.audible.extend(span);
+                self.finished(id);
+            }
+        }
+    }
+
+    /// Playout is over; the dialogue hears of it in its turn.
+    fn finished(&mut self, id: SayId) {
+        let Some(playout) = self.playouts.get_mut(&id) else { return };
+        playout.finished = true;
+        self.heard.push(playout.heard(id));
+        let event = SayEvent::Finished { position_ms: playout.played_ms };
+        self.at(self.now, Step::Input(Input::Say { id, event }));
+    }
+
+    fn finish(mut self) -> Recording {
+        let mut open: Vec<SayId> =
+            self.playouts.iter().filter(|(_, p)| !p.finished).map(|(id, _)| *id).collect();
+        open.sort();
+        for id in open {
+            let Some(playout) = self.playouts.get_mut(&id) else { continue };
+            self.audible.extend(playout.stop(self.now));
+            self.heard.push(playout.heard(id));
+        }
+        let end_ms = if self.dialogue.is_over() { self.now } else { self.script.end_ms };
+        Recording {
+            history: self.dialogue.history().to_vec(),
+            journal: self.journal,
+            heard: self.heard,
+            audible: self.audible,
+            voiced: voiced(self.script),
+            end_ms,
+        }
+    }
+}
+
+/// When the caller makes a sound, without overlaps.
+fn voiced(script: &Script) -> Vec<(u64, u64)> {
+    let mut spans: Vec<(u64, u64)> = script
+        .events
+        .iter()
+        .filter_map(|e| match e.what {
+            Happening::Speech { end_ms, .. } => Some((e.at_ms, end_ms)),
+            Happening::Input(_) => None,
+        })
+        .collect();
+    spans.sort_unstable();
+    let mut merged: Vec<(u64, u64)> = Vec::new();
+    for (from, to) in spans {
+        match merged.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => merged.push((from, to)),
+        }
+    }
+    merged
+}
+
+/// The fake VAD reports a silence inside speech after this long.
+const HUSH_MS: u64 = 100;
