@@ -420,7 +420,11 @@ impl Context {
                 (Authority::FailedConnection, EndReason::AgentCrashed)
             }
             _ if end.was_bridged() => (Authority::Connection, EndReason::CallerHangup),
-            (CarrierStatus::Canceled, Next::HangUp) => (Authority::Connection, self.hung_up()),
+            // Nobody was to be told anything any more: the caller had hung up first. `<Connect>` reports no
+            // state of its own.
+            (CarrierStatus::Canceled | CarrierStatus::NoAnswer | CarrierStatus::Other(_), Next::HangUp) => {
+                (Authority::Connection, self.hung_up())
+            }
             _ => (Authority::FailedConnection, sip_failure(&end.status, end.sip_code)),
         }
     }

@@ -164,7 +164,11 @@ fn a_call_refused_at_the_door_says_why() {
 #[test]
 fn a_failed_connection_is_told_by_its_response() {
     let failed = |status, code| [inbound(Road::Sip), connect_ended(9, status, None, code, Next::HangUp)];
-    check(&failed(NoAnswer, None), "ended agent_absent us sip -..9 -");
+    check(&failed(NoAnswer, None), "ended caller_cancelled nobody sip -..9 -");
+    check(&failed(CarrierStatus::parse(""), None), "ended caller_cancelled nobody sip -..9 -");
+    let rang_out = connect_ended(20, NoAnswer, Some(false), None, Next::Voicemail);
+    let facts = [inbound(Road::Sip), rang_out, message(50, Some("RE1"), false)];
+    check(&facts, "ended agent_absent us voicemail -..50 -");
     check(&failed(Busy, Some(486)), "ended agent_absent us sip -..9 -");
     check(&failed(Failed, Some(401)), "ended sip_auth operator sip -..9 -");
     check(&failed(Failed, Some(404)), "ended sip_routing operator sip -..9 -");
