@@ -24,7 +24,8 @@ fn audio_section(section: &str) -> Option<AudioSection> {
         return None;
     }
     let (mut mid, mut track, mut sends) = (None, None, true);
-    for line in lines {
+    // The end of the last line went with the split.
+    for line in lines.map(|line| line.trim_end_matches('\r')) {
         if let Some(value) = line.strip_prefix("a=mid:") {
             mid = Some(value.to_owned());
         } else if let Some(value) = line.strip_prefix("a=msid:") {
