@@ -1,0 +1,69 @@
+//! One stack for all tests of a binary: it takes seconds to start, and its parts do not mind several calls.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use domain::{CallId, CallRecord, WallTime};
+use local::{Layout, Report, Stack, StackFile, StackOptions, script};
+use store::Store;
+
+/// Long enough for a busy machine; nothing is expected to take so long.
+pub const SOON: Duration = Duration::from_secs(30);
+
+/// A fresh directory of this test run.
+pub fn dir(name: &str) -> PathBuf {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+pub fn options(name: &str) -> StackOptions {
+    StackOptions { simulator_config: Some(script::path()), ..StackOptions::new(Layout::at(dir(name))) }
+}
+
+/// The shared stack. It lives on a thread of its own, since a test's runtime ends with the test; it dies with the process.
+#[allow(dead_code)]
+pub fn stack() -> &'static StackFile {
+    static STACK: OnceLock<StackFile> = OnceLock::new();
+    STACK.get_or_init(|| {
+        let (started, file) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let public = StackOptions { public_base_url: Some("https://calls.example.test".to_owned()), ..options("stack") };
+                let stack = Stack::start(public, Report::quiet()).await.map(|stack| (stack.file().clone(), stack));
+                match stack {
+                    Ok((file, _stack)) => {
+                        started.send(Ok(file)).unwrap();
+                        std::future::pending::<()>().await;
+                    }
+                    Err(error) => started.send(Err(format!("{error:#}"))).unwrap(),
+                }
+            });
+        });
+        file.recv().unwrap().unwrap()
+    })
+}
+
+/// The record of a call once `wanted` holds.
+pub async fn record(stack: &StackFile, call_sid: &str, wanted: impl Fn(&CallRecord) -> bool) -> CallRecord {
+    let store = Store::new(store::client::local(&stack.dynamodb_url), &stack.table);
+    let call: CallId = call_sid.parse().unwrap();
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    let deadline = tokio::time::Instant::now() + SOON;
+    loop {
+        ticks.tick().await;
+        let record = store.call(&call, WallTime::from_millis(0)).await.unwrap().map(|stored| stored.record);
+        match record {
+            Some(record) if wanted(&record) => return record,
+            record if tokio::time::Instant::now() > deadline => panic!("the record is {record:?}"),
+            _ => {}
+        }
+    }
+}
+
+/// The closed record of a call.
+pub async fn closed(stack: &StackFile, call_sid: &str) -> CallRecord {
+    record(stack, call_sid, CallRecord::is_over).await
+}

@@ -1,0 +1,75 @@
+//! Builds our programs, always with the same selection: another one would mean other features, and building all twice.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::setup;
+use crate::shell::{cargo, find, hand_over, openly, root, say, target};
+
+/// Sets up, builds every program, and runs `program word arguments…`.
+pub(crate) fn ready_and_run(program: &str, word: &str, arguments: &[String]) -> Result<ExitCode> {
+    if !asks_for_help(arguments) {
+        setup::all()?;
+    }
+    run(program, word, arguments)
+}
+
+/// Builds every program and runs one.
+pub(crate) fn run(program: &str, word: &str, arguments: &[String]) -> Result<ExitCode> {
+    programs()?;
+    hand_over(Command::new(target("debug").join(program)).arg(word).args(arguments))
+}
+
+/// Every program of the workspace, in `target/debug`.
+pub(crate) fn programs() -> Result<()> {
+    // cargo says nothing with --quiet, and on a terminal it has its own progress bar.
+    openly("build", &mut cargo(["build", "--workspace", "--bins"]))
+}
+
+/// Runs `name` of the benches: a `[[bench]]` target with this name, or a program `bench-NAME`.
+pub(crate) fn bench(name: Option<&str>, arguments: &[String]) -> Result<ExitCode> {
+    let benches = benches()?;
+    let Some(name) = name else {
+        say(&format!("benches: {}", names(&benches)));
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Some((_, package)) = benches.iter().find(|(bench, _)| bench == name) else {
+        bail!("there is no bench `{name}`; there are: {}", names(&benches));
+    };
+    setup::all()?;
+    openly("build", &mut cargo(["build", "--workspace", "--bins"]))?;
+    let mut run = cargo(["bench", "--package", package, "--bench", name, "--"]);
+    hand_over(run.args(arguments))
+}
+
+fn names(benches: &[(String, String)]) -> String {
+    benches.iter().map(|(bench, _)| bench.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Every bench with its package: the files `benches/*.rs` of the workspace's crates.
+fn benches() -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for crate_dir in crate_dirs()? {
+        let package = crate_dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Ok(files) = std::fs::read_dir(crate_dir.join("benches")) else { continue };
+        let names = files.filter_map(Result::ok).map(|file| file.path());
+        let names = names.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+        found.extend(names.filter_map(|path| Some((path.file_stem()?.to_string_lossy().into_owned(), package.clone()))));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn crate_dirs() -> Result<Vec<std::path::PathBuf>> {
+    let mut dirs: Vec<_> = ["cli", "local", "servers", "xtask"].iter().map(|name| root().join(name)).collect();
+    for shelf in ["functions", "shared", "agent-container"] {
+        let entries = std::fs::read_dir(root().join(shelf)).with_context(|| format!("cannot read {shelf}"))?;
+        dirs.extend(entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.join("Cargo.toml").exists()));
+    }
+    Ok(dirs)
+}
+
+fn asks_for_help(arguments: &[String]) -> bool {
+    arguments.iter().any(|word| word == "--help" || word == "-h") && find("cargo").is_some()
+}
