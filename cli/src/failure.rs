@@ -1,0 +1,64 @@
+//! What went wrong, for the operator.
+
+use domain::Invalid;
+use store::StoreError;
+use thiserror::Error;
+
+/// What went wrong.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// A value is refused.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The table refuses, or does not answer.
+    #[error(transparent)]
+    Store(StoreError),
+    /// There is no such thing.
+    #[error("{kind} {id} does not exist")]
+    NotFound {
+        /// `number`, `agent`, `voice`, `user`, `call`.
+        kind: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// A file cannot be read.
+    #[error("{file}: {error}")]
+    File {
+        /// Its name.
+        file: String,
+        /// The system's word.
+        error: std::io::Error,
+    },
+    /// Nobody said which table.
+    #[error(
+        "no table: no local stack is running (`cargo xtask up --detach` starts one), and TABLE_NAME does \
+         not name one on AWS"
+    )]
+    NoTable,
+    /// The local stack's file is not what it should be.
+    #[error("{0} is not the description of a local stack")]
+    NoStack(String),
+    /// Standard output is closed.
+    #[error("cannot write: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Invalid(invalid) => Self::Invalid(invalid),
+            StoreError::NotFound { kind, id } => Self::NotFound { kind, id },
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl Failure {
+    /// The field a refusal is about.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid(invalid) => Some(&invalid.field),
+            _ => None,
+        }
+    }
+}
