@@ -9,6 +9,9 @@ use telemetry::{event, field};
 
 use crate::decide::{Decision, decide};
 
+/// Longest wait for the table to take a write.
+const STORE_DEADLINE: Duration = Duration::from_millis(3000);
+
 /// Longest wait for LiveKit.
 const LIVEKIT_DEADLINE: Duration = Duration::from_millis(1000);
 
@@ -28,8 +31,8 @@ impl Function for CallStatus {
         Ok(Self {
             base_url: settings.public_base_url()?,
             carriers: settings.carriers()?,
-            store: Store::new(parts.dynamodb.clone(), settings.table()?),
-            livekit: livekit::Client::new(settings.livekit()?, LIVEKIT_DEADLINE),
+            store: parts.store(STORE_DEADLINE)?,
+            livekit: parts.livekit(LIVEKIT_DEADLINE)?,
         })
     }
 

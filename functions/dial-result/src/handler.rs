@@ -28,6 +28,8 @@ pub(crate) struct DialResult {
     pub(crate) carriers: Carriers,
     pub(crate) renderer: Renderer,
     pub(crate) store: Store,
+    /// Longest wait for the table, each time.
+    pub(crate) patience: Duration,
     pub(crate) livekit: livekit::Client,
 }
 
@@ -40,8 +42,9 @@ impl Function for DialResult {
             base_url: settings.public_base_url()?,
             carriers: settings.carriers()?,
             renderer: settings.renderer()?,
-            store: Store::new(parts.dynamodb.clone(), settings.table()?),
-            livekit: livekit::Client::new(settings.livekit()?, LIVEKIT_DEADLINE),
+            store: parts.store(STORE_DEADLINE)?,
+            patience: settings.deadline("TABLE_DEADLINE_MS", STORE_DEADLINE)?,
+            livekit: parts.livekit(LIVEKIT_DEADLINE)?,
         })
     }
 
@@ -87,7 +90,7 @@ impl DialResult {
     }
 
     async fn load(&self, call: &CallId, now: WallTime) -> Option<StoredCall> {
-        let asked = tokio::time::timeout(STORE_DEADLINE, self.store.call(call, now)).await;
+        let asked = tokio::time::timeout(self.patience, self.store.call(call, now)).await;
         asked.unwrap_or(Err(StoreError::Timeout)).unwrap_or_else(|error| {
             degraded(call, "load", &error);
             None
@@ -96,7 +99,7 @@ impl DialResult {
 
     async fn apply(&self, call: &CallId, decision: &Decision, now: WallTime) {
         let asked = self.store.apply(decision.writes.clone(), now);
-        match tokio::time::timeout(STORE_DEADLINE, asked).await.unwrap_or(Err(StoreError::Timeout)) {
+        match tokio::time::timeout(self.patience, asked).await.unwrap_or(Err(StoreError::Timeout)) {
             Ok(applied) if decision.room_is_done && !ended(&applied, call) => {
                 remove_room(&self.livekit, call).await;
             }

@@ -22,9 +22,8 @@ pub(crate) struct Health {
 
 impl Health {
     pub(crate) fn build(parts: &Parts) -> Result<Self, SettingsError> {
-        let settings = &parts.settings;
-        let store = Store::new(parts.dynamodb.clone(), settings.table()?);
-        Ok(Self { store, max_calls: settings.max_calls()? })
+        let store = parts.store(DEADLINE)?;
+        Ok(Self { store, max_calls: parts.settings.max_calls()? })
     }
 
     pub(crate) async fn handle(&self, request: Request) -> Result<Response<Body>, Error> {

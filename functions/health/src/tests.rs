@@ -23,7 +23,12 @@ fn check(active_calls: Option<u32>, workers: Option<Vec<Heartbeat>>, status: u16
 
 #[test]
 fn ok_says_how_many_calls_there_are() {
-    check(Some(3), workers(&[100, 100]), 200, r#"{"active_calls":3,"agents":2,"capacity":150,"status":"ok"}"#);
+    check(
+        Some(3),
+        workers(&[100, 100]),
+        200,
+        r#"{"active_calls":3,"agents":2,"capacity":150,"status":"ok"}"#,
+    );
 }
 
 #[test]

@@ -10,7 +10,8 @@ use domain::{
 use store::StoredCall;
 
 /// Said when nobody has the number.
-const UNKNOWN_NUMBER: &str = "The number you have called is not in service. Please check it and call again. Goodbye.";
+const UNKNOWN_NUMBER: &str =
+    "The number you have called is not in service. Please check it and call again. Goodbye.";
 
 /// Everything a decision rests on.
 pub(crate) struct Situation<'a> {

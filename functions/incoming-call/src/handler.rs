@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
+use carrier::plan::Voicemail;
 use carrier::webhook::{self, Incoming};
 use carrier::{Plan, Renderer};
-use carrier::plan::Voicemail;
 use domain::{Faulty as _, JobMetadata, Provider, RoomName, WallTime, Write};
 use lambda::{Carriers, Function, Parts, Reply, Request, SettingsError, admit};
 use livekit::LiveKitError;
@@ -16,9 +16,6 @@ use crate::decide::{Answer, Decision, Full, Limits, Situation, decide, decide_fu
 
 /// Longest wait for the table, each time.
 const STORE_DEADLINE: Duration = Duration::from_millis(1000);
-
-/// Longest wait for the table when a first attempt was refused.
-const SECOND_DEADLINE: Duration = Duration::from_millis(500);
 
 /// Longest wait for LiveKit to take a dispatch. It answers within 12 ms.
 const DISPATCH_DEADLINE: Duration = Duration::from_millis(1000);
@@ -31,6 +28,8 @@ pub(crate) struct IncomingCall {
     pub(crate) agent_name: String,
     pub(crate) limits: Limits,
     pub(crate) store: Store,
+    /// Longest wait for the table, each time; half of it when a first attempt was refused.
+    pub(crate) patience: Duration,
     pub(crate) livekit: livekit::Client,
 }
 
@@ -47,8 +46,9 @@ impl Function for IncomingCall {
             renderer,
             agent_name: settings.agent_name(),
             limits: Limits { max_calls: settings.max_calls()?, media_streams },
-            store: Store::new(parts.dynamodb.clone(), settings.table()?),
-            livekit: livekit::Client::new(settings.livekit()?, DISPATCH_DEADLINE),
+            store: parts.store(STORE_DEADLINE)?,
+            patience: settings.deadline("TABLE_DEADLINE_MS", STORE_DEADLINE)?,
+            livekit: parts.livekit(DISPATCH_DEADLINE)?,
         })
     }
 
@@ -69,11 +69,7 @@ impl IncomingCall {
         let provider = admitted.provider;
         let incoming = webhook::incoming(provider, &admitted.form).map_err(Reply::bad_form)?;
         let plan = match self.load(&incoming, now).await {
-            Ok(known) => {
-                let situation =
-                    Situation { provider, incoming: &incoming, known: &known, limits: self.limits, now };
-                self.carry_out(&situation).await
-            }
+            Ok(known) => self.carry_out_known(provider, &incoming, &known, now).await,
             Err(error) => {
                 degraded(&incoming, "load", &error);
                 Plan::Voicemail(Voicemail::default())
@@ -85,7 +81,17 @@ impl IncomingCall {
     async fn load(&self, incoming: &Incoming, now: WallTime) -> Result<store::Incoming, StoreError> {
         let query =
             Query { call: &incoming.call, caller: &incoming.caller, number: incoming.number.as_ref() };
-        within(STORE_DEADLINE, self.store.incoming(&query, now)).await
+        within(self.patience, self.store.incoming(&query, now)).await
+    }
+
+    pub(crate) async fn carry_out_known(
+        &self,
+        provider: Provider,
+        incoming: &Incoming,
+        known: &store::Incoming,
+        now: WallTime,
+    ) -> Plan {
+        self.carry_out(&Situation { provider, incoming, known, limits: self.limits, now }).await
     }
 
     async fn carry_out(&self, situation: &Situation<'_>) -> Plan {
@@ -93,7 +99,7 @@ impl IncomingCall {
             Decision::Repeat(plan) => return plan,
             Decision::Answer(answer) => answer,
         };
-        let writes = within(STORE_DEADLINE, self.store.apply(answer.writes.clone(), situation.now));
+        let writes = within(self.patience, self.store.apply(answer.writes.clone(), situation.now));
         let (stored, sent) = tokio::join!(writes, self.dispatch(answer.dispatch.as_ref()));
         match stored {
             Ok(Applied::Done(_)) if sent == Sent::Refused => self.fall_back(situation, answer).await,
@@ -154,7 +160,7 @@ impl IncomingCall {
     }
 
     async fn write_again(&self, situation: &Situation<'_>, writes: Vec<Write>) {
-        if let Err(error) = within(SECOND_DEADLINE, self.store.apply(writes, situation.now)).await {
+        if let Err(error) = within(self.patience / 2, self.store.apply(writes, situation.now)).await {
             degraded(situation.incoming, "apply again", &error);
         }
     }

@@ -1,8 +1,6 @@
 //! What a webhook of LiveKit adds to what is known of a call. Pure.
 
-use domain::{
-    Arrival, CallId, Caller, Direction, E164, EndReason, Fact, Provider, Road, WallTime, Write,
-};
+use domain::{Arrival, CallId, Caller, Direction, E164, EndReason, Fact, Provider, Road, WallTime, Write};
 use livekit::webhook::{Notice, SipFacts};
 
 /// A call that came by a SIP trunk, without a carrier's webhook.

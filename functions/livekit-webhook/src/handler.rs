@@ -10,6 +10,9 @@ use telemetry::{event, field};
 
 use crate::decide::{Decision, Need, SipArrival, decide, need, open, open_full};
 
+/// Longest wait for the table to take a write.
+const STORE_DEADLINE: Duration = Duration::from_millis(3000);
+
 /// Longest wait for LiveKit.
 const LIVEKIT_DEADLINE: Duration = Duration::from_millis(1000);
 
@@ -27,8 +30,8 @@ impl Function for LivekitWebhook {
         let settings = &parts.settings;
         Ok(Self {
             max_calls: settings.max_calls()?,
-            store: Store::new(parts.dynamodb.clone(), settings.table()?),
-            livekit: livekit::Client::new(settings.livekit()?, LIVEKIT_DEADLINE),
+            store: parts.store(STORE_DEADLINE)?,
+            livekit: parts.livekit(LIVEKIT_DEADLINE)?,
         })
     }
 

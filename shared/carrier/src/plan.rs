@@ -157,7 +157,11 @@ impl Renderer {
 
     /// Takes a message; `attempt` counts from 0.
     pub fn voicemail(&self, provider: Provider, call: &CallId, voicemail: &Voicemail, attempt: u8) -> Twiml {
-        let text = if attempt == 0 { voicemail.greeting.as_str() } else { "We could not hear you. Please try again." };
+        let text = if attempt == 0 {
+            voicemail.greeting.as_str()
+        } else {
+            "We could not hear you. Please try again."
+        };
         let record = Record {
             action: self.step_url(provider, call, Step::Voicemail(attempt)),
             max_length_s: voicemail.max_s,

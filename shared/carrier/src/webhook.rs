@@ -3,7 +3,7 @@
 //! Call first [`crate::signature`], then this: nothing here is believed by itself. Everything but the call's
 //! id is optional, unknown fields are ignored, odd values become absent ones.
 
-use domain::{CallId, Caller, CarrierStatus, Direction, E164, LegId, LegStatus, Leg, Provider};
+use domain::{CallId, Caller, CarrierStatus, Direction, E164, Leg, LegId, LegStatus, Provider};
 
 use crate::form::Form;
 
@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn an_incoming_call_names_its_parties() {
-        let read = incoming(Provider::Twilio, &arriving(&[("SipHeader_X-F\u{1}oo", "odd"), ("New", "x")])).unwrap();
+        let read =
+            incoming(Provider::Twilio, &arriving(&[("SipHeader_X-F\u{1}oo", "odd"), ("New", "x")])).unwrap();
         assert_eq!(read.call.as_str(), CA);
         assert_eq!(read.caller.as_str(), "+15550100199");
         assert_eq!(read.number.unwrap().as_str(), "+15550100100");
@@ -311,7 +312,8 @@ mod tests {
     #[test]
     fn child_legs_belong_to_their_parent() {
         let child = "CAffffffffffffffffffffffffffffffff";
-        let pairs = [("CallSid", child), ("ParentCallSid", CA), ("CallStatus", "answered"), ("SequenceNumber", "2")];
+        let pairs =
+            [("CallSid", child), ("ParentCallSid", CA), ("CallStatus", "answered"), ("SequenceNumber", "2")];
         let read = status(Provider::Twilio, &form(&pairs)).unwrap();
         assert_eq!(read.call.as_str(), CA);
         assert_eq!(read.leg.leg, Leg::Child(LegId::new(child).unwrap()));
@@ -330,16 +332,22 @@ mod tests {
 
     #[test]
     fn a_dial_result_says_what_is_known() {
-        let read = dial_result(Provider::Twilio, &form(&[
-            ("CallSid", CA),
-            ("CallStatus", "completed"),
-            ("DialCallStatus", "completed"),
-            ("DialBridged", "true"),
-            ("DialCallDuration", "12"),
-            ("DialSipResponseCode", "200"),
-        ]))
+        let read = dial_result(
+            Provider::Twilio,
+            &form(&[
+                ("CallSid", CA),
+                ("CallStatus", "completed"),
+                ("DialCallStatus", "completed"),
+                ("DialBridged", "true"),
+                ("DialCallDuration", "12"),
+                ("DialSipResponseCode", "200"),
+            ]),
+        )
         .unwrap();
-        assert_eq!((read.status, read.bridged, read.duration_s), (CarrierStatus::Completed, Some(true), Some(12)));
+        assert_eq!(
+            (read.status, read.bridged, read.duration_s),
+            (CarrierStatus::Completed, Some(true), Some(12))
+        );
         assert!(read.caller_gone);
         let bare = dial_result(Provider::Twilio, &form(&[("CallSid", CA)])).unwrap();
         assert_eq!((bare.status, bare.bridged), (CarrierStatus::Other(String::new()), None));

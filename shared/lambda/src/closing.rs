@@ -1,13 +1,8 @@
 //! What follows when a call ends.
 
-use std::time::Duration;
-
 use domain::{CallId, RoomName};
 use store::{Applied, CallChange};
 use telemetry::{event, field};
-
-/// Longest wait for a room to be removed: the reply waits for it.
-const REMOVAL_DEADLINE: Duration = Duration::from_millis(800);
 
 /// Removes the room of a call that ended by these writes: exactly one of all writes a call sees ends it.
 /// Places were given back with the same transaction.
@@ -22,16 +17,13 @@ pub async fn close_if_ended(livekit: &livekit::Client, call: &CallId, applied: &
 /// Removes a call's room, which hangs up whoever is in it. A failure is left to the sweeper.
 pub async fn remove_room(livekit: &livekit::Client, call: &CallId) {
     let room = RoomName::for_call(call);
-    let removed = tokio::time::timeout(REMOVAL_DEADLINE, livekit.delete_room(&room)).await;
-    let problem = match removed {
-        Ok(Ok(_)) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "no answer in time".to_owned(),
+    let Err(problem) = livekit.delete_room(&room).await else {
+        return;
     };
     tracing::warn!(
         { field::EVENT } = event::ROOM_LEFT_OVER,
         { field::CALL } = %call,
-        { field::ERROR } = problem,
+        { field::ERROR } = %problem,
         "a room is left over"
     );
 }

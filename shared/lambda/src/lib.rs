@@ -6,6 +6,7 @@
 //! * [`admit`]: a carrier's signed webhook, and nobody else.
 
 mod admission;
+mod api_token;
 mod closing;
 pub mod logging;
 mod reply;
@@ -15,6 +16,7 @@ mod serve;
 mod settings;
 
 pub use admission::{Admitted, admit, prefix_of, provider_of};
+pub use api_token::{ApiRole, ApiTokens};
 pub use closing::{close_if_ended, remove_room};
 pub use lambda_runtime::Error;
 pub use reply::{ERROR_HEADER, Reply};

@@ -90,8 +90,7 @@ impl Request {
             return Err(too_large());
         }
         let headers = event.headers.into_iter();
-        let headers =
-            headers.filter_map(|(name, value)| Some((name.to_ascii_lowercase(), value?))).collect();
+        let headers = headers.filter_map(|(name, value)| Some((name.to_ascii_lowercase(), value?))).collect();
         let method = event.request_context.http.method.to_ascii_uppercase();
         Ok(Self { method, path: event.raw_path, query: event.raw_query_string, headers, body })
     }
@@ -128,7 +127,8 @@ impl Request {
     /// # Errors
     /// 415 when it is compressed, says nothing, or is neither form nor JSON.
     pub fn content_type(&self) -> Result<ContentType, Reply> {
-        if self.header("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        if self.header("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"))
+        {
             return Err(Reply::error(415, "content_encoding", "compressed bodies are not taken"));
         }
         let given = self.header("content-type").unwrap_or_default();
@@ -171,7 +171,8 @@ mod tests {
         if let Some(value) = content_type {
             headers.insert("Content-Type".to_owned(), json!(value));
         }
-        request(json!({"headers": headers, "body": body, "requestContext": {"http": {"method": "post"}}})).unwrap()
+        request(json!({"headers": headers, "body": body, "requestContext": {"http": {"method": "post"}}}))
+            .unwrap()
     }
 
     #[test]
@@ -185,7 +186,11 @@ mod tests {
     #[test]
     fn invalid_base64_is_a_400() {
         for body in ["%%%", "YT0", "YT0x\n", "Y"] {
-            assert_eq!(request(json!({"body": body, "isBase64Encoded": true})).unwrap_err().status, 400, "{body}");
+            assert_eq!(
+                request(json!({"body": body, "isBase64Encoded": true})).unwrap_err().status,
+                400,
+                "{body}"
+            );
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::Client;
 use domain::WallTime;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use store::Store;
 use tokio::sync::Mutex;
 use tracing::Instrument as _;
 
@@ -28,6 +29,24 @@ impl Parts {
     /// Of the environment alone, for functions that need no secret.
     pub async fn from_env() -> Self {
         Self { settings: Settings::from_env(), dynamodb: store::client::connect().await }
+    }
+
+    /// The table, with `deadline` for each question to it unless `TABLE_DEADLINE_MS` says otherwise.
+    ///
+    /// # Errors
+    /// Naming the variable that is wrong.
+    pub fn store(&self, deadline: Duration) -> Result<Store, SettingsError> {
+        let deadline = self.settings.deadline("TABLE_DEADLINE_MS", deadline)?;
+        Ok(Store::new(self.dynamodb.clone(), self.settings.table()?).with_deadline(deadline))
+    }
+
+    /// LiveKit, with `deadline` for each question to it unless `LIVEKIT_DEADLINE_MS` says otherwise.
+    ///
+    /// # Errors
+    /// Naming the variable that is wrong.
+    pub fn livekit(&self, deadline: Duration) -> Result<livekit::Client, SettingsError> {
+        let deadline = self.settings.deadline("LIVEKIT_DEADLINE_MS", deadline)?;
+        Ok(livekit::Client::new(self.settings.livekit()?, deadline))
     }
 }
 

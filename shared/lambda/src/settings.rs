@@ -3,10 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
+use carrier::rest::{Credentials, RestApi, TWILIO_BASE_URL};
 use carrier::{Renderer, TicketKey, Transport, sip_address};
 use domain::Secret;
 use livekit::Project;
+
+use crate::api_token::ApiTokens;
 
 /// Calls at once when `MAX_CALLS` says nothing.
 const DEFAULT_MAX_CALLS: u32 = 150;
@@ -152,8 +156,9 @@ impl Settings {
         sip_address::check_host(host).map_err(|why| error("SIP_HOST", &why.to_string()))?;
         let transport = match self.optional("SIP_TRANSPORT") {
             None => Transport::default(),
-            Some(name) => Transport::from_name(name)
-                .ok_or_else(|| error("SIP_TRANSPORT", "must be tcp, udp or tls"))?,
+            Some(name) => {
+                Transport::from_name(name).ok_or_else(|| error("SIP_TRANSPORT", "must be tcp, udp or tls"))?
+            }
         };
         Ok(SipRoad {
             host: host.to_owned(),
@@ -199,6 +204,29 @@ impl Settings {
         Ok(carriers)
     }
 
+    /// Twilio's REST API, by its account and newest auth token; nothing when they are not set.
+    /// `TWILIO_API_BASE_URL` points elsewhere.
+    ///
+    /// # Errors
+    /// When a token of the list is empty.
+    pub fn twilio_api(&self) -> Result<Option<RestApi>, SettingsError> {
+        let tokens = self.keys("TWILIO_AUTH_TOKENS")?;
+        let (Some(account), Some(token)) = (self.optional("TWILIO_ACCOUNT_SID"), tokens.first()) else {
+            return Ok(None);
+        };
+        let base_url = self.optional("TWILIO_API_BASE_URL").unwrap_or(TWILIO_BASE_URL).to_owned();
+        let credentials = Credentials::Basic { user: account.to_owned(), password: token.clone() };
+        Ok(Some(RestApi { base_url, account: account.to_owned(), credentials }))
+    }
+
+    /// Who may ask for tokens and control rooms.
+    ///
+    /// # Errors
+    /// When nobody may, or an entry is wrong.
+    pub fn api_tokens(&self) -> Result<ApiTokens, SettingsError> {
+        ApiTokens::parse(self.required("API_TOKENS")?)
+    }
+
     /// The agent's name at LiveKit.
     pub fn agent_name(&self) -> String {
         self.optional("AGENT_NAME").unwrap_or("ringdown").to_owned()
@@ -214,6 +242,19 @@ impl Settings {
                 Err(error("MEDIA_STREAM_URL", "must be a wss:// URL without a query"))
             }
             url => Ok(url.map(str::to_owned)),
+        }
+    }
+
+    /// A deadline in milliseconds, `TABLE_DEADLINE_MS` or `LIVEKIT_DEADLINE_MS`; `default` when unset.
+    ///
+    /// # Errors
+    /// When it is no number.
+    pub fn deadline(&self, variable: &str, default: Duration) -> Result<Duration, SettingsError> {
+        match self.optional(variable) {
+            None => Ok(default),
+            Some(text) => {
+                text.parse().map(Duration::from_millis).map_err(|_| error(variable, "must be milliseconds"))
+            }
         }
     }
 

@@ -83,7 +83,8 @@ impl Client {
     /// # Errors
     /// When the server refuses or does not answer in time.
     pub async fn dispatches(&self, room: &RoomName) -> Result<Vec<Dispatch>, LiveKitError> {
-        let list = self.ask("list dispatches", self.api().agent_dispatch().list_dispatch(room.as_str())).await;
+        let list =
+            self.ask("list dispatches", self.api().agent_dispatch().list_dispatch(room.as_str())).await;
         Ok(none_if_gone(list)?.into_iter().map(Dispatch::of).collect())
     }
 
@@ -148,12 +149,7 @@ impl Client {
     ///
     /// # Errors
     /// With the far end's SIP status when it refused.
-    pub async fn transfer(
-        &self,
-        room: &RoomName,
-        identity: &str,
-        target: &str,
-    ) -> Result<(), LiveKitError> {
+    pub async fn transfer(&self, room: &RoomName, identity: &str, target: &str) -> Result<(), LiveKitError> {
         let options =
             TransferSIPParticipantOptions { ringing_timeout: Some(TRANSFER_RINGING), ..Default::default() };
         let asked = self.api().sip().transfer_sip_participant(
@@ -168,7 +164,9 @@ impl Client {
     pub(crate) fn api(&self) -> &LiveKitApi {
         self.api.get_or_init(|| {
             let Project { url, api_key, api_secret } = &self.project;
-            LiveKitApi::with_api_key(url, api_key, api_secret.reveal()).with_request_timeout(self.deadline)
+            // Longer than ours, so that lateness is always told as lateness.
+            let longer = self.deadline.saturating_mul(2);
+            LiveKitApi::with_api_key(url, api_key, api_secret.reveal()).with_request_timeout(longer)
         })
     }
 

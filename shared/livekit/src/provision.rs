@@ -94,7 +94,9 @@ impl Client {
     ) -> Result<String, LiveKitError> {
         let sip = self.api().sip();
         let all = self.ask("list trunks", sip.list_sip_inbound_trunk(ListSIPInboundTrunkFilter::All)).await?;
-        let same = |trunk: &SipInboundTrunkInfo| trunk.name == name || numbers.is_empty() && trunk.numbers.is_empty();
+        let same = |trunk: &SipInboundTrunkInfo| {
+            trunk.name == name || numbers.is_empty() && trunk.numbers.is_empty()
+        };
         let current = match all.into_iter().find(same) {
             Some(trunk) => trunk,
             None => self.create_trunk(name, numbers.clone(), wanted).await?,

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use domain::{
-    CallId, Fact, ParticipantEvent, Party, Presence, RoomEvent, RoomName, WallTime,
-};
+use domain::{CallId, Fact, ParticipantEvent, Party, Presence, RoomEvent, RoomName, WallTime};
 use hmac::{Hmac, Mac};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};

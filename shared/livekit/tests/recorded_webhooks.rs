@@ -54,7 +54,10 @@ fn every_recorded_webhook_verifies_and_names_its_call() {
 fn no_secret_of_the_server_or_the_phone_is_kept() {
     let secrets = ["turnPassword", "Digest", "response=", "proxy-authorization"];
     let all = recorded();
-    assert!(all.iter().any(|one| secrets.iter().all(|secret| one.body.contains(secret))), "the recording has them");
+    assert!(
+        all.iter().any(|one| secrets.iter().all(|secret| one.body.contains(secret))),
+        "the recording has them"
+    );
     for one in &all {
         let notice = one.receive().unwrap();
         let kept = format!("{notice:?} {:?}", notice.fact(one.now()));

@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_last_two_digits_at_most() {
-        for (text, expected) in [("+15550100123", "**********23"), ("12345", "*****"), ("", ""), ("äöüäöü", "****öü")] {
+        for (text, expected) in
+            [("+15550100123", "**********23"), ("12345", "*****"), ("", ""), ("äöüäöü", "****öü")]
+        {
             assert_eq!(masked(text), expected);
         }
     }

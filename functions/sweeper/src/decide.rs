@@ -1,0 +1,135 @@
+//! What is to be done about a call that is not over. Pure.
+
+use domain::{
+    CallRecord, CallState, CarrierStatus, EndReason, Fact, JobMetadata, Leg, LegStatus, Provider, Road,
+    Sweep, WallTime, Write,
+};
+use livekit::webhook::{Participant, ParticipantKind};
+
+/// Younger calls are left alone, seconds: their events are on their way.
+pub(crate) const GRACE_S: u64 = 30;
+
+/// After this nobody rings any more, seconds: the longest ring timeout (120), the carriers' own 5, slack.
+const RINGING_S: u64 = 180;
+
+/// After this no message is being left any more, seconds: the longest message (600) twice, slack.
+const VOICEMAIL_S: u64 = 1500;
+
+/// After this no call goes on, seconds: the longest any carrier allows (14 400), slack.
+const LONGEST_S: u64 = 14_400 + 900;
+
+/// How a call's room looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// LiveKit did not say.
+    Unknown,
+    /// There is none.
+    Absent,
+    /// There is one.
+    Here {
+        /// A telephone, or anybody else who is no agent, is in it.
+        caller: bool,
+        /// An agent is in it.
+        agent: bool,
+    },
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Action {
+    /// Nothing.
+    Leave,
+    /// Ask the carrier; without an answer, close it with this reason.
+    Close(EndReason),
+    /// Send an agent.
+    Redispatch(JobMetadata),
+    /// It waits for a message to be left: the agent's place is free.
+    FreePlace,
+}
+
+impl Room {
+    /// Who is in it.
+    pub(crate) fn of(participants: &[Participant]) -> Self {
+        let agent = participants.iter().any(|one| one.kind == ParticipantKind::Agent);
+        let caller = participants.iter().any(|one| one.kind != ParticipantKind::Agent);
+        Self::Here { caller, agent }
+    }
+}
+
+/// Decides about a call by its record, its room and the time.
+pub(crate) fn decide(record: &CallRecord, has_slot: bool, room: &Room, now: WallTime) -> Action {
+    let age_s = now.secs_since(record.opened_at);
+    if age_s < GRACE_S || record.is_over() {
+        return Action::Leave;
+    }
+    if age_s > LONGEST_S {
+        return Action::Close(EndReason::Lost);
+    }
+    match record.road {
+        Some(Road::Sip) => in_room(record, room, age_s),
+        Some(Road::Voicemail) if has_slot => Action::FreePlace,
+        Some(Road::Voicemail) if age_s > VOICEMAIL_S => Action::Close(EndReason::Voicemail),
+        Some(Road::Busy) if age_s > RINGING_S => Action::Close(EndReason::Lost),
+        Some(Road::MediaStreams | Road::Legacy) if rang_out(record, age_s) => {
+            Action::Close(EndReason::NeverStarted)
+        }
+        Some(_) => Action::Leave,
+        // Only callbacks are known of it: a webhook whose write failed, or a replay.
+        None if rang_out(record, age_s) => Action::Close(EndReason::Lost),
+        None => Action::Leave,
+    }
+}
+
+fn in_room(record: &CallRecord, room: &Room, age_s: u64) -> Action {
+    match room {
+        Room::Unknown => Action::Leave,
+        Room::Here { caller: true, agent: true } => Action::Leave,
+        Room::Here { caller: true, agent: false } => job(record).map_or(Action::Leave, Action::Redispatch),
+        // The caller's leg is not there, or not there yet.
+        Room::Here { caller: false, .. } | Room::Absent => match record.state {
+            CallState::Active => Action::Close(EndReason::Lost),
+            _ if age_s > RINGING_S => Action::Close(EndReason::CallerNeverJoined),
+            _ => Action::Leave,
+        },
+    }
+}
+
+fn rang_out(record: &CallRecord, age_s: u64) -> bool {
+    record.state != CallState::Active && age_s > RINGING_S
+}
+
+fn job(record: &CallRecord) -> Option<JobMetadata> {
+    Some(JobMetadata {
+        call_id: record.call_id.clone(),
+        provider: record.provider?,
+        caller: record.caller.clone()?,
+        number: record.number.clone()?,
+        agent_id: record.agent_id.clone()?,
+    })
+}
+
+/// Closes a call by our own guess.
+pub(crate) fn close(record: &CallRecord, reason: EndReason, now: WallTime) -> Vec<Write> {
+    vec![Write::AddFact { call: record.call_id.clone(), fact: Fact::swept(now, Sweep::Over { reason }) }]
+}
+
+/// Notes that an agent was sent.
+pub(crate) fn redispatched(record: &CallRecord, now: WallTime) -> Vec<Write> {
+    vec![Write::AddFact { call: record.call_id.clone(), fact: Fact::swept(now, Sweep::Redispatched) }]
+}
+
+/// Closes a call by the carrier's word; nothing while the carrier says that it goes on.
+pub(crate) fn told_by_carrier(
+    record: &CallRecord,
+    status: &str,
+    duration_s: Option<u32>,
+    now: WallTime,
+) -> Option<Vec<Write>> {
+    let status = CarrierStatus::parse(status);
+    if !status.is_terminal() {
+        return None;
+    }
+    let leg = LegStatus { leg: Leg::Parent, status, sequence: None, duration_s, sip_code: None };
+    let fact = Fact::status(now, record.provider.unwrap_or(Provider::Twilio), leg);
+    Some(vec![Write::AddFact { call: record.call_id.clone(), fact }])
+}
