@@ -3,7 +3,7 @@
 use line::LineEvent;
 
 use crate::options::Caller;
-use crate::participant::{ACTIVE, CALL_STATUS, Kind, Participant, Roster, changed_attributes};
+use crate::participant::{ACTIVE, CALL_STATUS, HANGUP, Kind, Participant, Roster, changed_attributes};
 
 /// Follows the caller through what the server says about participants.
 #[derive(Debug)]
@@ -60,13 +60,18 @@ impl CallerWatch {
             self.answered = true;
             events.push(LineEvent::Answered);
         }
-        Observed { events, gone: false }
+        let gone = self.is_telephone() && self.status() == Some(HANGUP);
+        Observed { events, gone }
+    }
+
+    fn status(&self) -> Option<&str> {
+        self.caller.as_ref()?.attributes.get(CALL_STATUS).map(String::as_str)
     }
 
     fn can_hear_us(&self, has_track: bool) -> bool {
         let Some(caller) = &self.caller else { return false };
         match caller.kind {
-            Kind::Sip => caller.attributes.get(CALL_STATUS).is_some_and(|status| status == ACTIVE),
+            Kind::Sip => self.status() == Some(ACTIVE),
             Kind::Agent | Kind::Other => has_track,
         }
     }
@@ -128,6 +133,16 @@ mod tests {
     fn a_caller_who_came_back_under_another_sid_is_the_same() {
         let peer = |sid| Some(someone(sid, Kind::Other, ""));
         check(Caller::Anyone, &[(peer("a"), true), (peer("b"), true)], &["CallerJoined Answered", ""]);
+    }
+
+    #[test]
+    fn a_telephone_that_hung_up_is_gone_though_its_ghost_is_there() {
+        let phone = |status| Some(someone("p", Kind::Sip, status));
+        check(
+            Caller::Sip,
+            &[(phone("active"), true), (phone("hangup"), true)],
+            &["CallerJoined Answered", "Attribute gone"],
+        );
     }
 
     #[test]

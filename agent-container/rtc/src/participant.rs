@@ -1,6 +1,6 @@
 //! Who is in the room. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::options::Caller;
 
@@ -16,6 +16,9 @@ pub(crate) enum Kind {
 pub(crate) const CALL_STATUS: &str = "sip.callStatus";
 /// Its value from the 200 OK on.
 pub(crate) const ACTIVE: &str = "active";
+/// Its value after the end. livekit-sip says so before it leaves, and sometimes its leaving gets lost:
+/// the server then keeps a ghost for 20 s.
+pub(crate) const HANGUP: &str = "hangup";
 /// Attribute livekit-server writes into an agent's token.
 const AGENT_NAME: &str = "lk.agent_name";
 
@@ -51,12 +54,14 @@ impl Participant {
 pub(crate) struct Roster {
     me: String,
     by_sid: HashMap<String, Participant>,
+    /// Those who left: the server may repeat an older word on them. A sid is never used again.
+    departed: HashSet<String>,
 }
 
 impl Roster {
     /// Ourselves and those who were here before.
     pub(crate) fn new(me: Participant, others: Vec<Participant>) -> Self {
-        let mut roster = Self { me: me.sid.clone(), by_sid: HashMap::new() };
+        let mut roster = Self { me: me.sid.clone(), by_sid: HashMap::new(), departed: HashSet::new() };
         roster.update(me);
         others.into_iter().for_each(|other| roster.update(other));
         roster
@@ -66,7 +71,8 @@ impl Roster {
     pub(crate) fn update(&mut self, participant: Participant) {
         if participant.gone {
             self.by_sid.remove(&participant.sid);
-        } else {
+            self.departed.insert(participant.sid);
+        } else if !self.departed.contains(&participant.sid) {
             self.by_sid.insert(participant.sid.clone(), participant);
         }
     }
@@ -156,6 +162,15 @@ mod tests {
         roster.update(Participant { gone: true, ..participant("s", Kind::Sip, 2) });
         assert_eq!(caller(&roster, Caller::Sip), None);
         assert_eq!(caller(&roster, Caller::Anyone), Some("p".into()));
+    }
+
+    #[test]
+    fn who_left_does_not_come_back_by_an_old_word() {
+        let sip = || participant("s", Kind::Sip, 2);
+        let mut roster = Roster::new(participant("me", Kind::Agent, 5), vec![sip()]);
+        roster.update(Participant { gone: true, ..sip() });
+        roster.update(sip());
+        assert_eq!(roster.candidate(Caller::Sip), None);
     }
 
     #[test]

@@ -28,6 +28,9 @@ const OFFER_ID: u32 = 1;
 /// How long an answer waits for a UDP candidate. The candidates follow within a few milliseconds;
 /// str0m would find a late one 50 ms later.
 const HOLD_ANSWER: Duration = Duration::from_millis(100);
+/// A server that ends the session closes the connections too, and its reason may come after: this long
+/// it is waited for.
+const AWAIT_REASON: Duration = Duration::from_millis(250);
 /// How long the hook may take to end the caller's leg before we leave anyway.
 const HOOK_WAIT: Duration = Duration::from_secs(3);
 
@@ -100,6 +103,8 @@ pub(crate) struct Session {
     established: bool,
     established_by: Instant,
     release_answer_at: Option<Instant>,
+    /// A connection is down, and why; when the session is given up for it.
+    down: Option<(Instant, String)>,
 }
 
 impl Session {
@@ -138,6 +143,7 @@ impl Session {
             established: false,
             established_by,
             release_answer_at: None,
+            down: None,
         })
     }
 
@@ -188,7 +194,8 @@ impl Session {
             Ending::AskedTelephone(at) | Ending::CalledHook(at) => Some(at),
         };
         let established_by = (!self.established).then_some(self.established_by);
-        [self.release_answer_at, established_by, ending].into_iter().flatten().min()
+        let down = self.down.as_ref().map(|down| down.0);
+        [self.release_answer_at, established_by, ending, down].into_iter().flatten().min()
     }
 
     async fn on_timer(&mut self, state: &mut CallState) -> Step {
@@ -201,6 +208,9 @@ impl Session {
             Ending::AskedTelephone(at) if at <= now => return call_hook(state),
             Ending::CalledHook(at) if at <= now => return over(LineEnd::WeLeft),
             _ => {}
+        }
+        if let Some((_, reason)) = self.down.take_if(|down| down.0 <= now) {
+            return lost(&reason);
         }
         if !self.established && self.established_by <= now {
             return lost("no media connection in time");
@@ -247,7 +257,10 @@ impl Session {
                 self.check_established(state);
             }
             News::Up(Role::Subscriber) => {}
-            News::Down(role, reason) => return lost(&format!("{role:?} connection: {reason}")),
+            News::Down(role, reason) => {
+                let reason = format!("{role:?} connection: {reason}");
+                self.down.get_or_insert((Instant::now() + AWAIT_REASON, reason));
+            }
             News::Data(bytes) => on_data(&bytes, &self.roster, state),
             News::Panicked => return over(LineEnd::ConnectionLost),
         }

@@ -1,5 +1,6 @@
 //! The room client against the real livekit-server, with LiveKit's Python SDK as the other side.
 
+mod phone;
 mod proxy;
 mod stage;
 mod station;
