@@ -1,4 +1,5 @@
 //! The command itself, against a table with calls in it.
+#![allow(clippy::unwrap_used, reason = "tests stop where something is not as it must be")]
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -1,4 +1,5 @@
 //! Configurations: what is accepted, and which field a refusal names.
+#![allow(clippy::unwrap_used, reason = "tests stop where something is not as it must be")]
 
 use domain::{AgentConfig, CallId, Config, E164, NumberConfig, Road, User, Voice};
 use serde_json::{Value, json};

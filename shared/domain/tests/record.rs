@@ -1,4 +1,5 @@
 //! The record of a call: what facts add up to, in every order, with every repetition and loss.
+#![allow(clippy::unwrap_used, reason = "tests stop where something is not as it must be")]
 
 use domain::{
     AgentId, Arrival, CallId, CallRecord, CallState, Caller, CarrierStatus, ConnectEnd, Direction, E164,

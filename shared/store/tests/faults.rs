@@ -1,5 +1,10 @@
 //! What the emulators never do: conflicts, throttling, answers lost on the way, tables that are not
 //! there. Injected between the SDK and the emulator, where the network is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests stop where something is not as it must be"
+)]
 
 #[path = "suite/emulator.rs"]
 #[expect(dead_code, reason = "only dynoxide is needed here")]

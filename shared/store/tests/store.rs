@@ -1,5 +1,10 @@
 //! One suite of behaviours, held against two emulators that were made by different people, so that the
 //! habits of neither become ours: dynoxide in this process, and AWS's own DynamoDB Local.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests stop where something is not as it must be"
+)]
 
 #[path = "suite/calls.rs"]
 mod calls;

@@ -1,4 +1,9 @@
 //! The table that is created is the table that is defined.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests stop where something is not as it must be"
+)]
 
 #[path = "suite/emulator.rs"]
 #[expect(dead_code, reason = "only dynoxide is needed here")]
