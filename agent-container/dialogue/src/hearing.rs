@@ -215,7 +215,7 @@ impl Dialogue {
             self.emit(Output::RestartStt);
             let after = self.config.turns.recogniser.deaf_after_ms.unwrap_or(2000);
             self.timers.set(Timer::Deaf, self.now + after);
-        } else if self.is_idle() {
+        } else if self.waits.deaf == 2 && self.is_idle() {
             self.say_phrase(crate::SayKind::Apology, self.config.phrases.not_heard.clone());
         }
     }

@@ -166,7 +166,7 @@ impl Dialogue {
         }
         let kind = speech.kind;
         self.pauses.agent_began(now, caller_speaks);
-        if kind == SayKind::Reply {
+        if kind == SayKind::Reply && self.reply.as_ref().is_none_or(|r| r.say == Some(id)) {
             self.waits.paid();
         }
         self.overridden = false;

@@ -32,6 +32,8 @@ pub(crate) struct Reply {
     pub(crate) failures: u32,
     /// Use the fallback vendor.
     pub(crate) fallback: bool,
+    /// Late tool results the model knew of.
+    pub(crate) knows: u32,
 }
 
 /// A tool call of a step.
@@ -91,6 +93,7 @@ impl Reply {
             after: None,
             failures: 0,
             fallback: false,
+            knows: 0,
         }
     }
 

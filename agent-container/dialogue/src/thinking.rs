@@ -17,6 +17,7 @@ impl Dialogue {
         let Some(reply) = &mut self.reply else { return };
         reply.step += 1;
         reply.think = Some(id);
+        reply.knows = self.toolbox.late_results;
         reply.chunker = crate::chunker::Chunker::default();
         reply.say = None;
         reply.thought = false;
@@ -51,6 +52,9 @@ impl Dialogue {
         messages.extend(self.toolbox.placeholders());
         messages.extend(question);
         messages.extend(provisional.map(|text| Message::User { text }));
+        if matches!(messages.last(), Some(Message::Assistant { .. })) && self.reply.is_some() {
+            messages.push(Message::User { text: TELL_RESULT.to_owned() });
+        }
         messages
     }
 
@@ -228,6 +232,7 @@ impl Dialogue {
         }
         let speaks = reply.say.is_some_and(|id| self.speeches.iter().any(|s| s.id == id && !s.hushed));
         let ends = reply.after.is_some();
+        let empty = reply.say.is_none() && reply.failures <= MAX_FAILURES && self.config.mind == Mind::Pipeline;
         if !reply.calls.is_empty() {
             let wait = !self.config.turns.tools.think_during_speech || ends;
             if speaks && wait {
@@ -240,9 +245,26 @@ impl Dialogue {
         }
         if ends {
             self.perform_after();
+        } else if empty {
+            self.nothing_said();
         } else if !speaks && !self.says_reply() {
             self.complete_reply();
         }
+    }
+
+    /// The model answered with nothing: the next one of the chain may know more.
+    fn nothing_said(&mut self) {
+        let Some(reply) = &mut self.reply else { return };
+        reply.failures += 1;
+        let (failures, spoke) = (reply.failures, reply.spoke);
+        self.explain(Decision::Watchdog, "empty_answer", [("times", f64::from(failures))]);
+        if failures <= MAX_FAILURES {
+            return self.think_again(failures);
+        }
+        if !spoke {
+            self.say_phrase(SayKind::Apology, self.config.phrases.not_heard.clone());
+        }
+        self.complete_reply();
     }
 
     fn says_reply(&self) -> bool {
@@ -263,6 +285,7 @@ impl Dialogue {
         self.waits.paid();
         self.toolbox.mark_reported();
         self.close_turn("complete");
+        self.report_late_results();
     }
 
     /// What follows the last word: the end, a transfer, the answering machine.
@@ -342,9 +365,13 @@ impl Dialogue {
                 }
             }
         }
-        reply.calls = done;
         let say = reply.say;
-        self.file_pairs(reply.calls, say);
+        self.file_pairs(done, say);
+        // Words that nobody may interrupt are said to the end of what is there.
+        let uninterruptible = |s: &&Speech| Some(s.id) == say && !s.closed && !self.may_interrupt(s);
+        if let Some(id) = self.speeches.iter().find(uninterruptible).map(|s| s.id) {
+            self.say_more(id, "", true);
+        }
     }
 
     /// Ended calls of the step enter the history: behind the step's words, or now.
@@ -376,6 +403,9 @@ impl Dialogue {
         }
     }
 }
+
+/// Stands for the caller where a tool's result came after the agent's last words; never enters the history.
+const TELL_RESULT: &str = "[The result of a tool has arrived. Tell the caller.]";
 
 /// Failed requests in one turn, after which the caller is sent to somebody else.
 const MAX_FAILURES: u32 = 1;

@@ -18,6 +18,8 @@ pub(crate) struct Toolbox {
     ledger: Vec<Entry>,
     /// A background call ended and the caller was not told.
     pub(crate) unreported: bool,
+    /// Background calls that ended so far: an early answer that knew fewer is worth nothing.
+    pub(crate) late_results: u32,
     /// The tool that waits for keys.
     pub(crate) collecting: Option<Collecting>,
     /// Keys pressed so far.
@@ -284,6 +286,7 @@ impl Dialogue {
         }
         if !ended.is_empty() {
             self.toolbox.unreported = true;
+            self.toolbox.late_results += 1;
             known = true;
             pairs(&ended).into_iter().for_each(|m| self.commit(m, false));
         }
@@ -350,7 +353,7 @@ impl Dialogue {
 }
 
 /// A lost result of a write is waited for this long.
-const GIVE_UP_MS: u64 = 120_000;
+const GIVE_UP_MS: u64 = 60_000;
 
 /// Models like to wrap JSON in a code fence.
 fn unfence(text: &str) -> &str {

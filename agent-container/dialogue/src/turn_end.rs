@@ -76,7 +76,7 @@ impl Dialogue {
     /// The agent speaks, or is about to answer.
     fn agent_is_busy(&self) -> bool {
         self.speeches.front().is_some_and(|s| s.started.is_some())
-            || self.reply.as_ref().is_some_and(|r| r.committed)
+            || self.reply.as_ref().is_some_and(|r| r.committed && !self.only_collects(r))
     }
 
     pub(crate) fn is_backchannel(&self, words: &str) -> bool {
@@ -129,8 +129,8 @@ impl Dialogue {
 
     /// The caller's words (or keys) are a turn: into the history with them, and think.
     pub(crate) fn answer_turn(&mut self, turn: TurnId, text: &str) {
-        let adopted =
-            self.reply.as_ref().is_some_and(|r| !r.committed && r.key == normalise(text) && r.failures == 0);
+        let (key, late) = (normalise(text), self.toolbox.late_results);
+        let adopted = self.reply.as_ref().is_some_and(|r| !r.committed && r.key == key && r.knows == late);
         if !adopted {
             self.abort_reply();
             self.hush_all();

@@ -73,9 +73,11 @@ impl Dialogue {
             && self.transfer.is_none()
             && !self.live.awaiting
             && self.deferred.is_none()
-            && !self.toolbox.runs_in_background()
             && self.waits.owed.is_none()
-            && self.reply.as_ref().is_none_or(|r| !r.committed || self.only_collects(r));
+            && match self.reply.as_ref().filter(|r| r.committed) {
+                Some(reply) => self.only_collects(reply),
+                None => !self.toolbox.runs_in_background(),
+            };
         let done = self.waits.fired && silence.max_unanswered == 0;
         let nth = usize::try_from(self.waits.unanswered).unwrap_or(usize::MAX);
         let deadline = silence.deadlines_ms.get(nth).or(silence.deadlines_ms.last()).copied();
@@ -89,7 +91,7 @@ impl Dialogue {
     }
 
     #[expect(clippy::unused_self, reason = "reads as a question to the dialogue")]
-    fn only_collects(&self, reply: &crate::reply::Reply) -> bool {
+    pub(crate) fn only_collects(&self, reply: &crate::reply::Reply) -> bool {
         reply.thought && reply.calls.iter().any(|c| c.state == CallState::Collecting)
     }
 
@@ -219,25 +221,27 @@ impl Dialogue {
     }
 
     fn set_tool_filler(&mut self) {
-        let t = &self.config.turns.tools;
-        let first = self.waits.tool_fillers == 0;
-        let after = if first {
-            t.filler_after_ms
-        } else {
-            t.filler_after_ms.and(self.config.turns.watchdog.filler_ms)
-        };
-        let since = self.reply.iter().filter(|r| r.committed).flat_map(|r| r.calls.iter());
-        let since = since
-            .filter(|c| matches!(c.state, CallState::Running | CallState::Joined(_)))
-            .map(|c| c.since)
-            .min();
-        match (since, after) {
-            (Some(since), Some(ms)) if self.speeches.is_empty() && !self.live.awaiting => {
-                let quiet_since = since.max(self.last_speech_end.unwrap_or(since));
-                self.timers.set(Timer::ToolFiller, (quiet_since + ms).max(self.waits.snooze).max(self.now));
-            }
-            _ => self.timers.clear(Timer::ToolFiller),
+        let quiet = self.speeches.is_empty() && !self.live.awaiting;
+        match self.next_tool_filler().filter(|_| quiet && self.phase == Phase::Talking) {
+            Some(at) => self.timers.set(Timer::ToolFiller, at.max(self.waits.snooze).max(self.now)),
+            None => self.timers.clear(Timer::ToolFiller),
         }
+    }
+
+    /// When the silence around a running tool has lasted long enough; after the first filler, and for tools
+    /// behind the scenes, as long as the watchdog's.
+    fn next_tool_filler(&self) -> Option<CallTime> {
+        let first_ms = self.config.turns.tools.filler_after_ms?;
+        let later_ms = self.config.turns.watchdog.filler_ms?;
+        let quiet_since = self.last_speech_end.unwrap_or_default();
+        let calls = self.reply.iter().filter(|r| r.committed).flat_map(|r| r.calls.iter());
+        let running = calls.filter(|c| matches!(c.state, CallState::Running | CallState::Joined(_)));
+        if let Some(since) = running.map(|c| c.since).min() {
+            let after = if self.waits.tool_fillers == 0 { first_ms } else { later_ms };
+            return Some(since.max(quiet_since) + after);
+        }
+        let behind = self.toolbox.runs_in_background() && self.reply.is_none() && self.transfer.is_none();
+        behind.then(|| quiet_since.max(self.waits.base) + later_ms)
     }
 
     /// A tool runs in silence.

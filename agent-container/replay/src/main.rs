@@ -9,12 +9,14 @@ const USAGE: &str = "usage:
   replay <journal> [--timeline] [--explain]     same outputs as recorded, or the first difference
   replay <journal> --script                     a redacted .call scenario on stdout
   replay <journal> --set KEY=VALUE …            which turns other settings would have changed
-  replay scenario [--explain] <file.call> …     run scripts; exit code 1 when an expectation fails";
+  replay scenario [--explain] <file.call> …     run scripts; exit code 1 when an expectation fails
+  replay fuzz FROM TO                           random scripts by seed; prints those that break a rule";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.split_first() {
         Some((verb, rest)) if verb == "scenario" => scenarios(rest),
+        Some((verb, rest)) if verb == "fuzz" => fuzz(rest),
         Some((path, rest)) if !path.starts_with('-') => on_journal(path, rest),
         _ => Err(USAGE.to_owned()),
     };
@@ -46,6 +48,27 @@ fn scenarios(args: &[String]) -> Result<bool, String> {
         say(&mut std::io::stdout(), &format!("{file}: {} run, {failed} failed", reports.len()));
     }
     Ok(good)
+}
+
+fn fuzz(args: &[String]) -> Result<bool, String> {
+    let seeds: Result<Vec<u64>, _> = args.iter().map(|a| a.parse()).collect();
+    let Ok(&[from, to]) = seeds.as_deref() else { return Err(USAGE.to_owned()) };
+    let mut broken = 0;
+    for seed in from..to {
+        let text = replay::fuzz::script(seed);
+        for script in replay::script::Script::parse_all(&text).map_err(|e| format!("seed {seed}: {e}"))? {
+            let report = scenario::run(&script, to - from == 1)?;
+            broken += u64::from(!report.failures.is_empty());
+            if to - from == 1 {
+                say(&mut std::io::stdout(), &format!("{text}\n{}", report.text()));
+            }
+            for failure in &report.failures {
+                say(&mut std::io::stdout(), &format!("seed {seed}: {failure}"));
+            }
+        }
+    }
+    say(&mut std::io::stdout(), &format!("{} scripts, {broken} broke a rule", to - from));
+    Ok(broken == 0)
 }
 
 fn on_journal(path: &str, args: &[String]) -> Result<bool, String> {

@@ -211,7 +211,7 @@ fn history_is_what_was_heard(recording: &Recording) -> Option<String> {
     for heard in &recording.heard {
         let fits = items.peek().is_some_and(|item| {
             let words = item.split_whitespace().count();
-            heard.text.starts_with(item) && words.abs_diff(heard.words.len()) <= 1
+            heard.position_ms > 0 && heard.text.starts_with(item) && words.abs_diff(heard.words.len()) <= 1
         });
         if fits {
             items.next();
@@ -242,7 +242,8 @@ fn no_dead_air(script: &Script, recording: &Recording) -> Option<String> {
     sounds.extend(excused(recording));
     sounds.sort_unstable();
     let mut quiet_since = script.answer_ms;
-    for (from, to) in sounds.into_iter().chain([(recording.end_ms, recording.end_ms)]) {
+    let end = recording.end_ms;
+    for (from, to) in sounds.into_iter().chain([(end, end)]).map(|(from, to)| (from.min(end), to.min(end))) {
         if from > quiet_since + limit {
             return Some(format!("dead air from {quiet_since} to {from} ms, longer than {limit} ms"));
         }
@@ -251,7 +252,7 @@ fn no_dead_air(script: &Script, recording: &Recording) -> Option<String> {
     None
 }
 
-/// Times in which silence is nobody's fault: transfers, a lost line, keys.
+/// Times in which silence is nobody's fault: transfers, a lost line, keys and results of tools.
 fn excused(recording: &Recording) -> Vec<(u64, u64)> {
     let mut spans = Vec::new();
     let mut open: Option<u64> = None;
@@ -262,7 +263,7 @@ fn excused(recording: &Recording) -> Vec<(u64, u64)> {
             JournalLine::In { at, input: Input::Transfer { .. } | Input::Line(_) } => {
                 spans.extend(open.take().map(|from| (from, at.as_ms())));
             }
-            JournalLine::In { at, input: Input::Digit(_) } => spans.push((at.as_ms(), at.as_ms())),
+            JournalLine::In { at, input: Input::Digit(_) | Input::Tool { .. } } => spans.push((at.as_ms(), at.as_ms())),
             _ => {}
         }
     }

@@ -13,8 +13,8 @@ use crate::script::json_or_text;
 /// Unknown fields, values of the wrong type, and configurations that make no sense.
 pub fn with(config: &Config, path: &str, value: &str) -> Result<Config, String> {
     let mut root = serde_json::to_value(config).map_err(|e| e.to_string())?;
-    let first = path.split('.').next().unwrap_or_default();
-    let full = if root.get(first).is_some() { path.to_owned() } else { format!("turns.{path}") };
+    let known = root.pointer(&format!("/{}", path.replace('.', "/"))).is_some();
+    let full = if known { path.to_owned() } else { format!("turns.{path}") };
     let mut at = &mut root;
     for part in full.split('.') {
         at = match at {

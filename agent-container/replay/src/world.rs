@@ -400,7 +400,9 @@ impl World<'_> {
         for id in open {
             let Some(playout) = self.playouts.get_mut(&id) else { continue };
             self.audible.extend(playout.stop(self.now));
-            self.heard.push(playout.heard(id));
+            if self.dialogue.is_over() {
+                self.heard.push(playout.heard(id));
+            }
         }
         let end_ms = if self.dialogue.is_over() { self.now } else { self.script.end_ms };
         Recording {
