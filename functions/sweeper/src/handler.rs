@@ -76,6 +76,9 @@ impl Sweeper {
     async fn sweep(&self, now: WallTime) -> Result<Swept, StoreError> {
         let before = WallTime::from_secs(now.as_secs().saturating_sub(GRACE_S));
         let open = self.store.open_calls(before, MOST_CALLS).await?;
+        if self.store.workers(now).await?.is_empty() {
+            tracing::error!({ field::EVENT } = event::NO_AGENTS, "no agent container gives a sign of life");
+        }
         let rooms = self.rooms().await;
         let mut swept = Swept { looked_at: open.len(), ..Swept::default() };
         for call in &open {
