@@ -162,7 +162,7 @@ impl Session {
             self.state = Turn::AwaitingEnd;
             return self.tell("EagerEndOfTurn", self.delay).await;
         }
-        if self.listener.now_ms() - self.last_update_ms >= UPDATE_MS {
+        if self.state == Turn::Ongoing && self.listener.now_ms() - self.last_update_ms >= UPDATE_MS {
             self.last_update_ms = self.listener.now_ms();
             return self.tell("Update", Duration::ZERO).await;
         }

@@ -15,6 +15,8 @@ const MS_PER_CHAR: u64 = 58;
 const SHORTEST_SPEECH_MS: u64 = 150;
 /// From this share of a line's expected time on, a pause is its end.
 const MOST: f64 = 0.6;
+/// A pause shorter than this is inside a word or between two.
+const PAUSE_IN_WORD_MS: u64 = 350;
 /// A pause shorter than this, in a line that was not spoken whole, is inside the line.
 const PAUSE_IN_LINE_MS: u64 = 700;
 /// A pause shorter than this keeps the rest of a line waiting; after it, the rest is given up.
@@ -154,7 +156,8 @@ impl Listener {
         let pause_ms = at_ms.saturating_sub(self.speech_end_ms);
         let whole = self.line.spoken_ms as f64 >= WHOLE * self.line.expected_ms as f64;
         let waits = !self.line.rest.is_empty() && pause_ms < REST_WAITS_MS;
-        let inside = self.line.taken && !whole && pause_ms < PAUSE_IN_LINE_MS;
+        let longest_ms = if whole { PAUSE_IN_WORD_MS } else { PAUSE_IN_LINE_MS };
+        let inside = self.line.taken && pause_ms < longest_ms;
         if !waits && !inside {
             self.line = Line::default();
         }

@@ -48,7 +48,11 @@ pub(crate) fn refuse(service: Service, fault: FaultKind) -> Response {
         (FaultKind::RateLimited, Shape::Deepgram) => {
             (429, "TOO_MANY_REQUESTS", "Too many requests. Please try again later")
         }
-        (FaultKind::RateLimited, Shape::OpenAi) => {
+        (FaultKind::RateLimited, Shape::Anthropic) => {
+            (429, "rate_limit_error", "Rate limit reached for requests.")
+        }
+        (FaultKind::Unavailable, Shape::Anthropic) => (529, "overloaded_error", "Overloaded"),
+        (FaultKind::RateLimited, Shape::OpenAi | Shape::AssemblyAi) => {
             (429, "rate_limit_exceeded", "Rate limit reached for requests.")
         }
         (FaultKind::RateLimited, Shape::ElevenLabs) => {

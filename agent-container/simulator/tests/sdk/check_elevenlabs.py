@@ -8,7 +8,7 @@ from elevenlabs.client import ElevenLabs
 from elevenlabs.core.api_error import ApiError
 from websockets.sync.client import connect
 
-from common import ADDRESSES, ws
+from common import ADDRESSES, loud, seconds, ws
 
 TEXT = "Hello there, how can I help you today?"
 
@@ -18,15 +18,6 @@ def client(key="sdk"):
     # The SDK insists on TLS for this one; the address is the only thing changed.
     client.text_to_speech._ws_base_url = ws(ADDRESSES["elevenlabs"])
     return client
-
-
-def seconds(audio, rate=16000):
-    return len(audio) / 2 / rate
-
-
-def loud(audio):
-    samples = memoryview(audio[: len(audio) // 2 * 2]).cast("h")
-    return max(samples) > 2000
 
 
 def by_http():

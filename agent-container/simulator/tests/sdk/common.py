@@ -1,10 +1,14 @@
 """What the checks share: addresses, the script's lines, speech."""
 
+import faulthandler
 import json
 import os
 import re
 import subprocess
 import time
+
+# A check that hangs says where, and ends.
+faulthandler.dump_traceback_later(120, exit=True)
 
 ADDRESSES = json.loads(os.environ["SIMULATOR"])
 LINES = json.loads(os.environ["SIMULATOR_LINES"])
@@ -16,6 +20,15 @@ def http(address):
 
 def ws(address):
     return address.replace("http://", "ws://", 1)
+
+
+def seconds(audio, rate=16000):
+    return len(audio) / 2 / rate
+
+
+def loud(audio):
+    samples = memoryview(audio[: len(audio) // 2 * 2]).cast("h")
+    return max(samples) > 2000
 
 
 def words(text):
@@ -31,6 +44,12 @@ def speech(text, rate=16000):
     count = len(samples) * rate // 22050
     spoken = [samples[n * 22050 // rate] for n in range(count)] + [0] * rate
     return b"".join(sample.to_bytes(2, "little", signed=True) for sample in spoken)
+
+
+def wav(audio, rate=16000):
+    head = b"RIFF" + (36 + len(audio)).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
+    head += (1).to_bytes(2, "little") * 2 + rate.to_bytes(4, "little") + (rate * 2).to_bytes(4, "little")
+    return head + b"\x02\0\x10\0data" + len(audio).to_bytes(4, "little") + audio
 
 
 def stream(send, *parts, rate=16000, chunk_ms=20, speed=4.0):
