@@ -39,7 +39,9 @@ async fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().collect();
     let number = |at: usize, default: u64| args.get(at).and_then(|arg| arg.parse().ok()).unwrap_or(default);
     if args.get(1).is_some_and(|arg| arg == "callers") {
-        let [_, _, url, key, secret, rooms] = args.as_slice() else { anyhow::bail!("callers URL KEY SECRET ROOMS") };
+        let [_, _, url, key, secret, rooms] = args.as_slice() else {
+            anyhow::bail!("callers URL KEY SECRET ROOMS")
+        };
         let _rooms = join_all(url, key, secret, "caller", rooms.parse()?).await?;
         sleep(Duration::from_secs(24 * 3600)).await;
         return Ok(());
@@ -48,9 +50,13 @@ async fn main() -> Result<()> {
 }
 
 async fn measure(rooms: u64, seconds: u64) -> Result<()> {
-    let servers = Servers::start(ServersOptions::new(servers::workspace_root().join("target/tmp/rtc/load"))).await?;
-    let (url, key, secret) = (servers.livekit_url(), servers.api_key().to_owned(), servers.api_secret().to_owned());
-    let callers = Command::new(std::env::current_exe()?).args(["callers", &url, &key, &secret, &rooms.to_string()]).spawn()?;
+    let servers =
+        Servers::start(ServersOptions::new(servers::workspace_root().join("target/tmp/rtc/load"))).await?;
+    let (url, key, secret) =
+        (servers.livekit_url(), servers.api_key().to_owned(), servers.api_secret().to_owned());
+    let callers = Command::new(std::env::current_exe()?)
+        .args(["callers", &url, &key, &secret, &rooms.to_string()])
+        .spawn()?;
     let mut callers = Guard(callers);
     let (media, lines) = join_all(&url, &key, &secret, "agent", rooms).await?;
     sleep(SETTLE).await;
@@ -58,22 +64,44 @@ async fn measure(rooms: u64, seconds: u64) -> Result<()> {
     sleep(Duration::from_secs(seconds)).await;
     let (cpu, after) = (cpu_seconds()? - cpu_before, total(&lines));
     let call_seconds = (rooms * seconds) as f64;
-    let late: Vec<(u64, u64)> = lateness(&media).iter().zip(&late_before).map(|(a, b)| (a.0, a.1 - b.1)).collect();
+    let late: Vec<(u64, u64)> =
+        lateness(&media).iter().zip(&late_before).map(|(a, b)| (a.0, a.1 - b.1)).collect();
     anyhow::ensure!(callers.0.try_wait()?.is_none(), "the callers ended early");
     println!("rooms {rooms}, {seconds} s, {} media threads", media.lateness().count());
-    println!("frames in {}, out {} (of {:.0} each)", after.frames_in - before.frames_in, after.frames_out - before.frames_out, call_seconds * 50.0);
-    println!("lost {}, concealed {}, ticks skipped {}", after.frames_lost - before.frames_lost, after.frames_concealed - before.frames_concealed, after.ticks_skipped - before.ticks_skipped);
-    println!("CPU {:.1} % of a core, {:.2} ms per call-second", cpu / seconds as f64 * 100.0, cpu * 1000.0 / call_seconds);
+    println!(
+        "frames in {}, out {} (of {:.0} each)",
+        after.frames_in - before.frames_in,
+        after.frames_out - before.frames_out,
+        call_seconds * 50.0
+    );
+    println!(
+        "lost {}, concealed {}, ticks skipped {}",
+        after.frames_lost - before.frames_lost,
+        after.frames_concealed - before.frames_concealed,
+        after.ticks_skipped - before.ticks_skipped
+    );
+    println!(
+        "CPU {:.1} % of a core, {:.2} ms per call-second",
+        cpu / seconds as f64 * 100.0,
+        cpu * 1000.0 / call_seconds
+    );
     println!("tick lateness p50 <= {:.1} ms, p99 <= {:.1} ms", quantile(&late, 0.5), quantile(&late, 0.99));
     Ok(())
 }
 
-async fn join_all(url: &str, key: &str, secret: &str, identity: &str, rooms: u64) -> Result<(Media, Vec<Room>)> {
+async fn join_all(
+    url: &str,
+    key: &str,
+    secret: &str,
+    identity: &str,
+    rooms: u64,
+) -> Result<(Media, Vec<Room>)> {
     let media = Media::start(MediaOptions::default())?;
     let mut joined = Vec::new();
     for room in 0..rooms {
         let grants = VideoGrants { room_join: true, room: format!("load-{room}"), ..VideoGrants::default() };
-        let token = AccessToken::with_api_key(key, secret).with_identity(identity).with_grants(grants).to_jwt()?;
+        let token =
+            AccessToken::with_api_key(key, secret).with_identity(identity).with_grants(grants).to_jwt()?;
         let codec = if identity == "agent" { Codec::Pcmu } else { Codec::Opus };
         let options = RoomOptions { codec, caller: Caller::Anyone, ..RoomOptions::new(url, token) };
         joined.push(Room::join(&media, options, Box::new(Noise)));

@@ -21,13 +21,22 @@ const MAX_WAITING_NEWS: usize = 256;
 /// Data messages waiting for an open channel or room in it; the newest is dropped when it is full (and counted).
 const MAX_WAITING_DATA: usize = 64;
 
+/// Datagrams read from one socket in one go, so that a flood on one call leaves time for the others.
+/// What is left over is read when the next one arrives.
+const DATAGRAMS_AT_ONCE: usize = 64;
+
 /// What a media thread tells the room's task.
 #[derive(Debug)]
 pub(crate) enum News {
     /// Our answer to the server's offer of this id.
-    Answer { offer_id: u32, sdp: String },
+    Answer {
+        offer_id: u32,
+        sdp: String,
+    },
     /// The offer of this id could not be used.
-    OfferFailed { offer_id: u32 },
+    OfferFailed {
+        offer_id: u32,
+    },
     Up(Role),
     Down(Role, String),
     Data(Vec<u8>),
@@ -40,12 +49,23 @@ pub(crate) enum News {
 pub(crate) enum Action {
     /// Takes a connection in use; an older one of the same role is closed.
     Attach(Box<Connection>),
-    ApplyAnswer { sdp: String },
-    ApplyOffer { id: u32, sdp: String },
+    ApplyAnswer {
+        sdp: String,
+    },
+    ApplyOffer {
+        id: u32,
+        sdp: String,
+    },
     AddCandidate(Role, String),
     /// Which section is the caller's, and a number that differs for every track.
-    Listen { mid: Option<String>, stream: u32 },
-    Send { bytes: Vec<u8>, reliable: bool },
+    Listen {
+        mid: Option<String>,
+        stream: u32,
+    },
+    Send {
+        bytes: Vec<u8>,
+        reliable: bool,
+    },
     Mute(bool),
     /// Closes the connections; the station stays.
     Detach,
@@ -121,11 +141,24 @@ impl Call {
         }
     }
 
-    /// Reads a connection's socket empty.
+    /// Reads a connection's socket.
     pub(crate) fn receive(&mut self, role: Role) {
-        while self.connection(role).and_then(Connection::receive).is_some() {
+        for _ in 0..DATAGRAMS_AT_ONCE {
+            if self.connection(role).and_then(Connection::receive).is_none() {
+                return;
+            }
             self.drain(role);
         }
+    }
+
+    /// Takes a connection of a new session in use; what was agreed in the old one is void.
+    pub(crate) fn adopt(&mut self, connection: Box<Connection>) {
+        match connection.role {
+            Role::Publisher => self.muted = false,
+            Role::Subscriber => self.caller_mid = None,
+        }
+        let role = connection.role as usize;
+        self.connections[role] = Some(connection);
     }
 
     /// Lets a connection's timers run.
@@ -184,7 +217,9 @@ impl Call {
 
     /// Until the connection has nothing more to say.
     fn drain(&mut self, role: Role) {
-        while let Some((session, happening)) = self.connection(role).and_then(|c| Some((c.session, c.poll()?))) {
+        while let Some((session, happening)) =
+            self.connection(role).and_then(|c| Some((c.session, c.poll()?)))
+        {
             match happening {
                 Happening::Audio(audio) if Some(audio.mid) == self.caller_mid => {
                     self.ears.packet(&audio, self.stream, self.station.as_mut(), &self.stats);

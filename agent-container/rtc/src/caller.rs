@@ -41,7 +41,9 @@ impl CallerWatch {
         let mut events = Vec::new();
         match self.caller.take() {
             None => {
-                let Some(candidate) = roster.candidate(self.policy) else { return Observed { events, gone: false } };
+                let Some(candidate) = roster.candidate(self.policy) else {
+                    return Observed { events, gone: false };
+                };
                 let (identity, attributes) = (candidate.identity.clone(), candidate.attributes.clone());
                 events.push(LineEvent::CallerJoined { identity, attributes });
                 self.caller = Some(candidate.clone());
@@ -112,7 +114,13 @@ mod tests {
         let phone = |status| Some(someone("p", Kind::Sip, status));
         check(
             Caller::Sip,
-            &[(None, false), (phone("ringing"), true), (phone("ringing"), true), (phone("active"), true), (phone("active"), true)],
+            &[
+                (None, false),
+                (phone("ringing"), true),
+                (phone("ringing"), true),
+                (phone("active"), true),
+                (phone("active"), true),
+            ],
             &["", "CallerJoined", "", "Attribute Answered", ""],
         );
     }
@@ -147,6 +155,10 @@ mod tests {
 
     #[test]
     fn a_caller_who_left_is_gone() {
-        check(Caller::Sip, &[(Some(someone("p", Kind::Sip, "ringing")), false), (None, false)], &["CallerJoined", "gone"]);
+        check(
+            Caller::Sip,
+            &[(Some(someone("p", Kind::Sip, "ringing")), false), (None, false)],
+            &["CallerJoined", "gone"],
+        );
     }
 }

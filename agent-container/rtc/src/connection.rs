@@ -25,8 +25,8 @@ const STUN_RETRANSMITS: usize = 4;
 const STUN_MAX_RTO: Duration = Duration::from_secs(2);
 /// Any UDP datagram fits.
 const DATAGRAM_BYTES: usize = 2048;
-/// Datagrams read from one socket before the others get their turn; what is left waits for the next wake-up.
-const DATAGRAMS_AT_ONCE: usize = 64;
+/// Errors of earlier sends (ICMP) skipped in one go.
+const MAX_ERRORS: usize = 64;
 /// Steps of str0m in one go; it settles within a few, and a loop here would hold up every call.
 const MAX_STEPS: usize = 10_000;
 /// "Never" for a connection that is down.
@@ -86,17 +86,31 @@ pub(crate) struct Connection {
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("role", &self.role).field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("role", &self.role)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
 impl Connection {
     /// What we send, and the offer for it.
-    pub(crate) fn publisher(at: IpAddr, session: u32, codec: Codec, stream: &str, cid: &str) -> io::Result<(Self, String)> {
-        let config = config().enable_opus(codec == Codec::Opus, false).enable_pcmu(codec == Codec::Pcmu, false);
+    pub(crate) fn publisher(
+        at: IpAddr,
+        session: u32,
+        codec: Codec,
+        stream: &str,
+        cid: &str,
+    ) -> io::Result<(Self, String)> {
+        let config =
+            config().enable_opus(codec == Codec::Opus, false).enable_pcmu(codec == Codec::Pcmu, false);
         let mut connection = Self::new(Role::Publisher, session, config, at)?;
         let mut changes = connection.rtc.sdp_api();
-        changes.add_channel_with_config(ChannelConfig { label: RELIABLE.into(), ordered: true, ..Default::default() });
+        changes.add_channel_with_config(ChannelConfig {
+            label: RELIABLE.into(),
+            ordered: true,
+            ..Default::default()
+        });
         changes.add_channel_with_config(ChannelConfig {
             label: LOSSY.into(),
             ordered: false,
@@ -122,7 +136,8 @@ impl Connection {
         let now = Instant::now();
         let mut rtc = config.build(now);
         let candidate = Candidate::host(address, "udp").map_err(io::Error::other)?;
-        rtc.add_local_candidate(candidate).ok_or_else(|| io::Error::other("the host candidate was refused"))?;
+        rtc.add_local_candidate(candidate)
+            .ok_or_else(|| io::Error::other("the host candidate was refused"))?;
         Ok(Self {
             role,
             session,
@@ -149,14 +164,16 @@ impl Connection {
     }
 
     pub(crate) fn apply_answer(&mut self, sdp: &str) -> Result<(), String> {
-        let answer = SdpAnswer::from_sdp_string(sdp).map_err(|error| format!("unreadable answer: {error}"))?;
+        let answer =
+            SdpAnswer::from_sdp_string(sdp).map_err(|error| format!("unreadable answer: {error}"))?;
         let pending = self.pending.take().ok_or("an answer to no offer")?;
         self.rtc.sdp_api().accept_answer(pending, answer).map_err(|error| format!("unusable answer: {error}"))
     }
 
     pub(crate) fn apply_offer(&mut self, sdp: &str) -> Result<String, String> {
         let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| format!("unreadable offer: {error}"))?;
-        let answer = self.rtc.sdp_api().accept_offer(offer).map_err(|error| format!("unusable offer: {error}"))?;
+        let answer =
+            self.rtc.sdp_api().accept_offer(offer).map_err(|error| format!("unusable offer: {error}"))?;
         Ok(answer.to_sdp_string())
     }
 
@@ -167,11 +184,11 @@ impl Connection {
         }
     }
 
-    /// Reads what has arrived and gives each datagram to str0m; call [`Connection::poll`] after each
+    /// Reads a datagram that arrived and gives it to str0m; call [`Connection::poll`] after each
     /// `Some(())`. `None`: nothing more for now.
     pub(crate) fn receive(&mut self) -> Option<()> {
         let mut buffer = [0; DATAGRAM_BYTES];
-        for _ in 0..DATAGRAMS_AT_ONCE {
+        for _ in 0..MAX_ERRORS {
             let (length, from) = match self.socket.recv_from(&mut buffer) {
                 Ok(datagram) => datagram,
                 // An ICMP error of an earlier send; the socket stays readable.
@@ -179,7 +196,9 @@ impl Connection {
                 Err(_) => return None,
             };
             // What is neither STUN, DTLS nor SRTP is nobody's.
-            let Ok(received) = Receive::new(Protocol::Udp, from, self.address, &buffer[..length]) else { continue };
+            let Ok(received) = Receive::new(Protocol::Udp, from, self.address, &buffer[..length]) else {
+                continue;
+            };
             if self.state == State::Down {
                 continue;
             }
@@ -240,7 +259,8 @@ impl Connection {
         let Some(sending) = &mut self.sending else { return false };
         let Some(writer) = self.rtc.writer(sending.mid) else { return false };
         let wire = wire_codec(sending.codec);
-        let pt = sending.pt.or_else(|| writer.payload_params().find(|p| p.spec().codec == wire).map(|p| p.pt()));
+        let pt =
+            sending.pt.or_else(|| writer.payload_params().find(|p| p.spec().codec == wire).map(|p| p.pt()));
         let Some(pt) = pt else {
             if !std::mem::replace(&mut self.complained, true) {
                 tracing::error!(codec = ?sending.codec, "the server does not take our codec: the caller hears nothing");

@@ -27,7 +27,13 @@ enum Track {
 
 impl Ears {
     /// Takes a packet of the caller. `stream` changes whenever another track takes over.
-    pub(crate) fn packet(&mut self, audio: &MediaData, stream: u32, station: &mut dyn Station, stats: &CallStats) {
+    pub(crate) fn packet(
+        &mut self,
+        audio: &MediaData,
+        stream: u32,
+        station: &mut dyn Station,
+        stats: &CallStats,
+    ) {
         let packet = Packet {
             ssrc: stream,
             // Sequence numbers and media times come extended; the wire has 16 and 32 bits of them.

@@ -29,6 +29,8 @@ mod call;
 mod caller;
 mod connection;
 mod ears;
+mod ending;
+mod inbox;
 mod media;
 mod mouth;
 mod negotiation;

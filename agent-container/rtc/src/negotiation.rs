@@ -145,7 +145,9 @@ impl Negotiation {
         if !matches!(self.publisher, Publisher::Holding(_)) {
             return;
         }
-        let Publisher::Holding(answer) = std::mem::replace(&mut self.publisher, Publisher::Settled) else { return };
+        let Publisher::Holding(answer) = std::mem::replace(&mut self.publisher, Publisher::Settled) else {
+            return;
+        };
         let sdp = self.describe(Role::Publisher, answer.sdp);
         self.outputs.push_back(Output::ApplyAnswer { sdp });
     }
@@ -297,9 +299,16 @@ mod tests {
     #[test]
     fn tracks_come_from_the_map_and_else_from_the_description() {
         let audio = |mid: u32, track: &str, way: &str| {
-            format!("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:{mid}\r\na=msid:PA|{track} {track}\r\na={way}\r\n")
+            format!(
+                "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:{mid}\r\na=msid:PA|{track} {track}\r\na={way}\r\n"
+            )
         };
-        let sdp = format!("{SDP}{}{}{}", audio(1, "TR_old", "sendrecv"), audio(2, "TR_b", "sendonly"), audio(3, "TR_c", "recvonly"));
+        let sdp = format!(
+            "{SDP}{}{}{}",
+            audio(1, "TR_old", "sendrecv"),
+            audio(2, "TR_b", "sendonly"),
+            audio(3, "TR_c", "recvonly")
+        );
         let mid_to_track = [("1".to_owned(), "TR_a".to_owned())].into();
         check(
             vec![Input::Offer(Description { id: 4, sdp, mid_to_track })],

@@ -91,9 +91,9 @@ impl Roster {
     /// Whether another agent of our name was here before us: the call is theirs.
     pub(crate) fn has_elder_agent(&self) -> bool {
         let Some(me) = self.by_sid.get(&self.me) else { return false };
-        self.by_sid.values().any(|other| {
-            other.kind == Kind::Agent && other.is_elder_than(me) && may_share_a_name(other, me)
-        })
+        self.by_sid
+            .values()
+            .any(|other| other.kind == Kind::Agent && other.is_elder_than(me) && may_share_a_name(other, me))
     }
 }
 
@@ -120,7 +120,15 @@ mod tests {
 
     fn participant(sid: &str, kind: Kind, joined_at_ms: i64) -> Participant {
         let (sid, identity) = (sid.to_owned(), format!("identity of {sid}"));
-        Participant { sid, identity, kind, gone: false, joined_at_ms, attributes: [].into(), audio_tracks: vec![] }
+        Participant {
+            sid,
+            identity,
+            kind,
+            gone: false,
+            joined_at_ms,
+            attributes: [].into(),
+            audio_tracks: vec![],
+        }
     }
 
     fn named(name: &str, mut agent: Participant) -> Participant {
@@ -138,7 +146,9 @@ mod tests {
     #[test]
     fn of_two_agents_in_the_same_millisecond_exactly_one_stays() {
         let (one, two) = (participant("a", Kind::Agent, 10), participant("b", Kind::Agent, 10));
-        let leaves = |me: &Participant, other: &Participant| Roster::new(me.clone(), vec![other.clone()]).has_elder_agent();
+        let leaves = |me: &Participant, other: &Participant| {
+            Roster::new(me.clone(), vec![other.clone()]).has_elder_agent()
+        };
         assert!(leaves(&one, &two) ^ leaves(&two, &one));
     }
 
@@ -154,7 +164,11 @@ mod tests {
     #[test]
     fn the_caller_is_who_the_option_says() {
         let me = participant("me", Kind::Agent, 5);
-        let others = vec![participant("p", Kind::Other, 1), participant("s", Kind::Sip, 2), participant("a", Kind::Agent, 0)];
+        let others = vec![
+            participant("p", Kind::Other, 1),
+            participant("s", Kind::Sip, 2),
+            participant("a", Kind::Agent, 0),
+        ];
         let mut roster = Roster::new(me, others);
         let caller = |roster: &Roster, of| roster.candidate(of).map(|p| p.sid.clone());
         assert_eq!(caller(&roster, Caller::Sip), Some("s".into()));
@@ -176,7 +190,8 @@ mod tests {
     #[test]
     fn changed_set_and_removed_attributes_are_told() {
         let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-        let (old, new) = (map(&[("a", "1"), ("b", "1"), ("c", "1")]), map(&[("a", "1"), ("b", "2"), ("d", "3")]));
+        let (old, new) =
+            (map(&[("a", "1"), ("b", "1"), ("c", "1")]), map(&[("a", "1"), ("b", "2"), ("d", "3")]));
         let expected = [("b", "2"), ("d", "3"), ("c", "")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(changed_attributes(&old, &new), expected);
     }

@@ -12,10 +12,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::call::Action;
 use crate::caller::CallerWatch;
+use crate::ending::{Ending, call_hook};
 use crate::media::{Media, MediaCall};
 use crate::options::{Codec, RoomOptions};
 use crate::outbox::Outbox;
-use crate::session::{CallState, Ending, Session, SessionEnd, Target, call_hook};
+use crate::session::{CallState, Session, SessionEnd, Target};
 use crate::signalling::JoinError;
 use crate::stats::CallStats;
 
@@ -43,7 +44,8 @@ impl Room {
     ///
     /// `station` is driven by a media thread from now on: `hear` for every 20 ms from the caller's first
     /// packet until the end, as soon as they arrive (concealed speech, then silence, where nothing came);
-    /// `speak` every 20 ms while there is a connection to send on. It is dropped when the line ends.
+    /// `speak` every 20 ms while there is a connection to send on. It is dropped when the line ends. A panic
+    /// in it ends this line only, with [`LineEnd::ConnectionLost`].
     #[must_use]
     pub fn join(media: &Media, options: RoomOptions, station: Box<dyn Station>) -> Self {
         let (line, driver) = Line::pair();
@@ -53,7 +55,13 @@ impl Room {
     }
 }
 
-async fn run(media: Media, options: RoomOptions, station: Box<dyn Station>, driver: LineDriver, stats: Arc<CallStats>) {
+async fn run(
+    media: Media,
+    options: RoomOptions,
+    station: Box<dyn Station>,
+    driver: LineDriver,
+    stats: Arc<CallStats>,
+) {
     let outbox = Outbox::new(driver.events, stats.clone());
     let call = match media.open(station, options.codec, stats.clone()).await {
         Ok(call) => call,
@@ -84,6 +92,7 @@ async fn run(media: Media, options: RoomOptions, station: Box<dyn Station>, driv
             deferred: VecDeque::new(),
             ending: Ending::Not,
             sequences: HashMap::new(),
+            published: false,
         },
     };
     let end = life.live().await;
@@ -158,8 +167,13 @@ impl Life {
 
     /// Joins, and minds the commands meanwhile. An attempt is never dropped half-way: the socket would
     /// live on without anybody to close it. Gives what came of it, and the end if one was commanded.
-    async fn join(&mut self, deadline: Instant, pause: Duration) -> (Result<Session, JoinError>, Option<LineEnd>) {
-        let CallState { call, commands, outbox, token, attributes, hang_up, session, deferred, .. } = &mut self.state;
+    async fn join(
+        &mut self,
+        deadline: Instant,
+        pause: Duration,
+    ) -> (Result<Session, JoinError>, Option<LineEnd>) {
+        let CallState { call, commands, outbox, token, attributes, hang_up, session, deferred, .. } =
+            &mut self.state;
         let (url, codec, address) = (&self.url, self.codec, self.address);
         let attempt = async {
             sleep(pause).await;
@@ -203,7 +217,8 @@ async fn local_address(url: &str, chosen: Option<IpAddr>, within: Duration) -> R
     if let Some(address) = chosen {
         return Ok(address);
     }
-    let uri: http::Uri = url.parse().map_err(|_| JoinError::Refused("the server's address is no URL".into()))?;
+    let uri: http::Uri =
+        url.parse().map_err(|_| JoinError::Refused("the server's address is no URL".into()))?;
     let host = uri.host().ok_or_else(|| JoinError::Refused("the server's address names no host".into()))?;
     let secure = matches!(uri.scheme_str(), Some("wss" | "https"));
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
@@ -212,14 +227,17 @@ async fn local_address(url: &str, chosen: Option<IpAddr>, within: Duration) -> R
     let transient = |error: io::Error| JoinError::Transient(error.to_string());
     let lookup = tokio::time::timeout(within, tokio::net::lookup_host((host, port)));
     let timeout = |_| JoinError::Transient("the server's name was not resolved in time".into());
-    let mut found = lookup.await.map_err(timeout)?.map_err(transient)?;
-    let server = found.next().ok_or_else(|| JoinError::Transient("the server's name has no address".into()))?;
-    source_towards(server).map_err(transient)
+    let found: Vec<SocketAddr> = lookup.await.map_err(timeout)?.map_err(transient)?.collect();
+    // livekit-server offers IPv4 candidates wherever it has an IPv4 address.
+    let server = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    let server = server.ok_or_else(|| JoinError::Transient("the server's name has no address".into()))?;
+    source_towards(*server).map_err(transient)
 }
 
 /// Connecting a UDP socket sends nothing; it only chooses the route.
 fn source_towards(server: SocketAddr) -> io::Result<IpAddr> {
-    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr =
+        if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0))?;
     socket.connect(server)?;
     Ok(socket.local_addr()?.ip())
@@ -233,7 +251,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_media_address_is_the_one_towards_the_server() {
-        let address = async |url: &str| local_address(url, None, Duration::from_secs(5)).await.ok().map(|ip| ip.to_string());
+        let address = async |url: &str| {
+            local_address(url, None, Duration::from_secs(5)).await.ok().map(|ip| ip.to_string())
+        };
         assert_eq!(address("ws://127.0.0.1:7880").await, Some("127.0.0.1".into()));
         assert_eq!(address("wss://127.0.0.1/path").await, Some("127.0.0.1".into()));
         assert_eq!(address("no url").await, None);

@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn candidates_come_before_the_first_credentials() {
         let sdp = with_candidates(OFFER, ["candidate:1 1 udp 1 10.0.0.1 7882 typ host"].into_iter());
-        assert!(sdp.contains("\r\na=candidate:1 1 udp 1 10.0.0.1 7882 typ host\r\na=ice-ufrag:u\r\n"), "{sdp}");
+        assert!(
+            sdp.contains("\r\na=candidate:1 1 udp 1 10.0.0.1 7882 typ host\r\na=ice-ufrag:u\r\n"),
+            "{sdp}"
+        );
         assert_eq!(with_candidates("garbage", std::iter::empty()), "garbage");
     }
 

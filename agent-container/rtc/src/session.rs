@@ -12,13 +12,14 @@ use tokio::time::{Instant, sleep_until};
 use crate::call::{Action, News};
 use crate::caller::CallerWatch;
 use crate::connection::Connection;
+use crate::ending::{Ending, call_hook, hang_up};
+use crate::inbox::{Sequences, on_data};
 use crate::media::MediaCall;
 use crate::negotiation::{Input, Negotiation, Output, Role};
 use crate::options::{Codec, HangUp};
 use crate::outbox::Outbox;
-use crate::packet::{self, Content};
+use crate::packet;
 use crate::participant::Roster;
-use crate::room::END_CALL_WAIT;
 use crate::signalling::{JoinError, Joined, LeaveReason, Signal, Signalling};
 
 /// Name of our stream and track.
@@ -31,9 +32,6 @@ const HOLD_ANSWER: Duration = Duration::from_millis(100);
 /// A server that ends the session closes the connections too, and its reason may come after: this long
 /// it is waited for.
 const AWAIT_REASON: Duration = Duration::from_millis(250);
-/// How long the hook may take to end the caller's leg before we leave anyway.
-const HOOK_WAIT: Duration = Duration::from_secs(3);
-
 /// How a session ended.
 #[derive(Debug)]
 pub(crate) enum SessionEnd {
@@ -43,7 +41,8 @@ pub(crate) enum SessionEnd {
     Lost(String),
 }
 
-type Step = ControlFlow<SessionEnd>;
+/// Whether a session goes on.
+pub(crate) type Step = ControlFlow<SessionEnd>;
 
 /// What outlives a session.
 pub(crate) struct CallState {
@@ -65,18 +64,9 @@ pub(crate) struct CallState {
     /// Commands that came while there was no session.
     pub(crate) deferred: VecDeque<LineCommand>,
     pub(crate) ending: Ending,
-    /// Newest reliable packet of each sender, so that none is taken twice.
-    pub(crate) sequences: HashMap<String, u32>,
-}
-
-/// How far our hanging up has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Not,
-    /// The SIP participant was asked; the hook's turn is at this time.
-    AskedTelephone(Instant),
-    /// The hook was called; we leave at this time.
-    CalledHook(Instant),
+    pub(crate) sequences: Sequences,
+    /// Whether [`LineEvent::Published`] was told.
+    pub(crate) published: bool,
 }
 
 /// Where and how to join.
@@ -119,7 +109,8 @@ impl Session {
         let cid = format!("a{:016x}", rand::random::<u64>());
         let transient = |error: std::io::Error| JoinError::Transient(error.to_string());
         let (publisher, offer) =
-            Connection::publisher(target.address, target.session, target.codec, STREAM, &cid).map_err(transient)?;
+            Connection::publisher(target.address, target.session, target.codec, STREAM, &cid)
+                .map_err(transient)?;
         let subscriber = Connection::subscriber(target.address, target.session).map_err(transient)?;
         let (signalling, joined) = Signalling::join(target.url, token, target.within).await?;
         signalling.add_audio_track(&cid, STREAM).await;
@@ -153,7 +144,9 @@ impl Session {
         if step.is_continue() {
             step = self.look_for_caller(state).await;
         }
-        while step.is_continue() && let Some(command) = state.deferred.pop_front() {
+        while step.is_continue()
+            && let Some(command) = state.deferred.pop_front()
+        {
             step = self.on_command(Some(command), state).await;
         }
         let end = loop {
@@ -179,9 +172,12 @@ impl Session {
         let timer = self.next_timer(state.ending);
         tokio::select! {
             signal = self.signalling.next() => self.on_signal(signal, state).await,
-            Some((session, news)) = state.call.news.recv(), if state.outbox.has_room() => {
-                if session == state.session { self.on_news(news, state).await } else { Step::Continue(()) }
-            }
+            news = state.call.news.recv(), if state.outbox.has_room() => match news {
+                Some((_, News::Panicked)) | None => over(LineEnd::ConnectionLost),
+                Some((session, news)) if session == state.session => self.on_news(news, state).await,
+                // Of a session that is over.
+                Some(_) => Step::Continue(()),
+            },
             command = state.commands.recv() => self.on_command(command, state).await,
             () = state.outbox.flush(), if !state.outbox.is_empty() => Step::Continue(()),
             () = sleep_until(timer.unwrap_or_else(Instant::now)), if timer.is_some() => self.on_timer(state).await,
@@ -222,7 +218,9 @@ impl Session {
         match signal {
             Signal::Offer(offer) => self.negotiate(Input::Offer(offer), state).await,
             Signal::Answer(answer) => self.negotiate(Input::Answer(answer), state).await,
-            Signal::Candidate(role, candidate) => self.negotiate(Input::Candidate(role, candidate), state).await,
+            Signal::Candidate(role, candidate) => {
+                self.negotiate(Input::Candidate(role, candidate), state).await
+            }
             Signal::Published { cid, sid } => self.on_published(&cid, sid, state),
             Signal::Participants(participants) => {
                 participants.into_iter().for_each(|participant| self.roster.update(participant));
@@ -250,8 +248,12 @@ impl Session {
 
     async fn on_news(&mut self, news: News, state: &mut CallState) -> Step {
         match news {
-            News::Answer { offer_id, sdp } => self.negotiate(Input::Answered { id: offer_id, sdp }, state).await,
-            News::OfferFailed { offer_id } => self.negotiate(Input::OfferFailed { id: offer_id }, state).await,
+            News::Answer { offer_id, sdp } => {
+                self.negotiate(Input::Answered { id: offer_id, sdp }, state).await
+            }
+            News::OfferFailed { offer_id } => {
+                self.negotiate(Input::OfferFailed { id: offer_id }, state).await
+            }
             News::Up(Role::Publisher) => {
                 self.publisher_up = true;
                 self.check_established(state);
@@ -262,7 +264,7 @@ impl Session {
                 self.down.get_or_insert((Instant::now() + AWAIT_REASON, reason));
             }
             News::Data(bytes) => on_data(&bytes, &self.roster, state),
-            News::Panicked => return over(LineEnd::ConnectionLost),
+            News::Panicked => {}
         }
         Step::Continue(())
     }
@@ -288,8 +290,8 @@ impl Session {
             return;
         }
         self.track_sid = Some(sid);
-        // A caller rings until then, so it is told before our media is up; again only if that failed.
-        if state.established == 0 {
+        // A caller rings until then, so it is told before our media is up.
+        if !std::mem::replace(&mut state.published, true) {
             state.outbox.push(LineEvent::Published);
         }
         self.check_established(state);
@@ -354,7 +356,8 @@ impl Session {
     async fn listen(&mut self, state: &mut CallState) {
         let caller = state.watch.caller().and_then(|caller| self.roster.by_identity(&caller.identity));
         // The newest track is the last one: after a quick unpublish and publish both may be listed.
-        let track = caller.and_then(|caller| caller.audio_tracks.iter().rev().find(|sid| self.tracks.contains_key(*sid)));
+        let track = caller
+            .and_then(|caller| caller.audio_tracks.iter().rev().find(|sid| self.tracks.contains_key(*sid)));
         if track == self.listening_to.as_ref() {
             return;
         }
@@ -365,7 +368,7 @@ impl Session {
     }
 }
 
-fn over(end: LineEnd) -> Step {
+pub(crate) fn over(end: LineEnd) -> Step {
     Step::Break(SessionEnd::Over(end))
 }
 
@@ -382,50 +385,6 @@ fn on_leave(reason: LeaveReason, may_return: bool, ending: Ending) -> Step {
     }
 }
 
-fn on_data(bytes: &[u8], roster: &Roster, state: &mut CallState) {
-    let received = match packet::decode(bytes) {
-        Ok(Some(received)) => received,
-        Ok(None) => return,
-        Err(error) => return tracing::warn!(%error, "malformed data packet ignored"),
-    };
-    if received.sequence > 0 && roster.by_identity(&received.identity).is_some() {
-        let newest = state.sequences.entry(received.sid).or_default();
-        if received.sequence <= *newest {
-            return;
-        }
-        *newest = received.sequence;
-    }
-    let is_caller = state.watch.caller().is_some_and(|caller| caller.identity == received.identity);
-    match received.content {
-        Content::Dtmf(digit) if is_caller => state.outbox.push(LineEvent::Dtmf(digit)),
-        Content::Dtmf(_) => {}
-        Content::Message { topic, payload } => {
-            state.outbox.push_data(LineEvent::Data { identity: received.identity, topic, payload });
-        }
-    }
-}
-
-async fn send(bytes: Vec<u8>, reliable: bool, call: &MediaCall) {
+pub(crate) async fn send(bytes: Vec<u8>, reliable: bool, call: &MediaCall) {
     call.act(Action::Send { bytes, reliable }).await;
-}
-
-/// Asks the telephone first: that spares a request to the server's API, and the room goes by itself.
-async fn hang_up(state: &mut CallState) -> Step {
-    if state.ending != Ending::Not {
-        return Step::Continue(());
-    }
-    let telephone = state.watch.is_telephone().then(|| state.watch.caller()).flatten();
-    let Some(telephone) = telephone else { return call_hook(state) };
-    let timeout_ms = u32::try_from(END_CALL_WAIT.as_millis()).unwrap_or(u32::MAX);
-    let request = packet::end_call(format!("{:016x}", rand::random::<u64>()), &telephone.identity, timeout_ms);
-    send(request, true, &state.call).await;
-    state.ending = Ending::AskedTelephone(Instant::now() + END_CALL_WAIT);
-    Step::Continue(())
-}
-
-pub(crate) fn call_hook(state: &mut CallState) -> Step {
-    let Some(hook) = state.hang_up.take() else { return over(LineEnd::WeLeft) };
-    tokio::spawn(hook());
-    state.ending = Ending::CalledHook(Instant::now() + HOOK_WAIT);
-    Step::Continue(())
 }

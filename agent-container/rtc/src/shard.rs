@@ -62,7 +62,10 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// The thread's state, and what wakes it after a command.
-    pub(crate) fn new(commands: mpsc::Receiver<Command>, lateness: Arc<Lateness>) -> io::Result<(Self, Waker)> {
+    pub(crate) fn new(
+        commands: mpsc::Receiver<Command>,
+        lateness: Arc<Lateness>,
+    ) -> io::Result<(Self, Waker)> {
         let (eager, quiet) = (Poll::new()?, Poll::new()?);
         let waker = Waker::new(eager.registry(), WAKER)?;
         let shard = Self {
@@ -154,15 +157,17 @@ impl Shard {
         if let Some(mut old) = call.connections[role as usize].take() {
             let _ = self.eager.registry().deregister(&mut old.socket);
             let _ = self.quiet.registry().deregister(&mut old.socket);
-            old.close();
+            let _ = catch_unwind(AssertUnwindSafe(|| old.close()));
         }
-        if let Err(error) = self.eager.registry().register(&mut connection.socket, token(id, role), Interest::READABLE) {
+        if let Err(error) =
+            self.eager.registry().register(&mut connection.socket, token(id, role), Interest::READABLE)
+        {
             // The join then fails for want of a connection, and says so.
             tracing::error!(%error, "a media socket could not be watched");
             return;
         }
         connection.watched_eagerly = true;
-        call.connections[role as usize] = Some(connection);
+        call.adopt(connection);
         if !self.connecting.contains(&id) {
             self.connecting.push(id);
         }
@@ -226,10 +231,14 @@ impl Shard {
     /// Moves what is no longer being made to the quiet set.
     fn quieten(&mut self, id: CallId) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        for connection in call.connections.iter_mut().flatten().filter(|c| c.watched_eagerly && !c.is_connecting()) {
+        for connection in
+            call.connections.iter_mut().flatten().filter(|c| c.watched_eagerly && !c.is_connecting())
+        {
             let token = token(id, connection.role);
             let _ = self.eager.registry().deregister(&mut connection.socket);
-            if let Err(error) = self.quiet.registry().register(&mut connection.socket, token, Interest::READABLE) {
+            if let Err(error) =
+                self.quiet.registry().register(&mut connection.socket, token, Interest::READABLE)
+            {
                 tracing::error!(%error, "a media socket could not be watched");
             }
             connection.watched_eagerly = false;

@@ -32,16 +32,29 @@ pub(crate) enum Signal {
     Answer(Description),
     Candidate(Role, String),
     /// Our track of this cid is published under this sid.
-    Published { cid: String, sid: String },
+    Published {
+        cid: String,
+        sid: String,
+    },
     Participants(Vec<Participant>),
     /// The server ends the session.
-    Leave { reason: LeaveReason, may_return: bool },
+    Leave {
+        reason: LeaveReason,
+        may_return: bool,
+    },
     /// Somebody muted one of our tracks, or took the mute back.
-    Mute { sid: String, muted: bool },
+    Mute {
+        sid: String,
+        muted: bool,
+    },
     /// Our track was taken out of the room.
-    Unpublished { sid: String },
+    Unpublished {
+        sid: String,
+    },
     /// A request of ours was refused.
-    Refused { reason: String },
+    Refused {
+        reason: String,
+    },
     /// A newer token for joining again.
     Token(String),
     /// The socket is gone.
@@ -84,7 +97,8 @@ impl Signalling {
         options.protocol_version = PROTOCOL_VERSION;
         options.client_capabilities = Vec::new();
         options.connect_timeout = within;
-        let (client, join, events) = SignalClient::connect(url, token, options, None).await.map_err(join_error)?;
+        let (client, join, events) =
+            SignalClient::connect(url, token, options, None).await.map_err(join_error)?;
         let Some(me) = join.participant.map(participant) else {
             return Err(JoinError::Transient("the join response names no participant".into()));
         };
@@ -183,7 +197,9 @@ fn signal(message: Response) -> Option<Signal> {
         Response::TrackPublished(published) => {
             Signal::Published { cid: published.cid, sid: published.track.unwrap_or_default().sid }
         }
-        Response::Update(update) => Signal::Participants(update.participants.into_iter().map(participant).collect()),
+        Response::Update(update) => {
+            Signal::Participants(update.participants.into_iter().map(participant).collect())
+        }
         Response::Leave(leave) => Signal::Leave {
             reason: leave_reason(leave.reason()),
             may_return: leave.action() != proto::leave_request::Action::Disconnect,

@@ -91,7 +91,12 @@ impl Lateness {
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let rank = (total as f64 * q).ceil() as u64;
         let mut seen = 0;
-        self.buckets().find(|&(_, count)| { seen += count; seen >= rank }).map(|(bound, _)| bound)
+        self.buckets()
+            .find(|&(_, count)| {
+                seen += count;
+                seen >= rank
+            })
+            .map(|(bound, _)| bound)
     }
 }
 

@@ -30,7 +30,10 @@ async fn hears(peer: &mut servers::Peer, hz: f64) -> Result<()> {
         {
             return Ok(());
         }
-        anyhow::ensure!(tokio::time::Instant::now() < deadline, "the peer does not hear {hz} Hz; last: {heard:?}");
+        anyhow::ensure!(
+            tokio::time::Instant::now() < deadline,
+            "the peer does not hear {hz} Hz; last: {heard:?}"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -284,7 +287,8 @@ async fn hanging_up_on_somebody_without_a_telephone_is_the_hooks_work() -> Resul
         let delete = async move { api.delete_room(&room).await.map(drop).unwrap_or_default() };
         Box::pin(delete) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
     };
-    let mut agent = stage.join(RoomOptions { hang_up: Some(Box::new(hook)), ..stage.options("agent")? }, 440.0);
+    let mut agent =
+        stage.join(RoomOptions { hang_up: Some(Box::new(hook)), ..stage.options("agent")? }, 440.0);
     agent.until("the caller", |event| matches!(event, LineEvent::CallerJoined { .. })).await?;
     agent.command(LineCommand::HangUp).await?;
     assert_eq!(agent.ended().await?, LineEnd::WeLeft);
@@ -299,7 +303,8 @@ async fn a_mute_by_the_server_silences_us_until_it_is_taken_back() -> Result<()>
     let agent = stage.agent(440.0, Codec::Pcmu)?;
     hears(&mut peer, 440.0).await?;
     let there = stage.api().list_participants(&stage.room).await?;
-    let track = there.iter().find(|p| p.identity == "agent").and_then(|p| p.tracks.first()).context("our track")?;
+    let track =
+        there.iter().find(|p| p.identity == "agent").and_then(|p| p.tracks.first()).context("our track")?;
     stage.api().mute_published_track(&stage.room, "agent", &track.sid, true).await?;
     let before = agent.room.stats.counts().frames_out;
     let deadline = tokio::time::Instant::now() + SOON;
@@ -324,7 +329,8 @@ async fn a_join_that_cannot_succeed_says_so() -> Result<()> {
     assert_eq!(stage.join(refused, 440.0).ended().await?, LineEnd::SetupFailed);
     let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     let options = stage.options("agent")?;
-    let unreachable = RoomOptions { url: format!("ws://{nobody}"), join_within: Duration::from_secs(1), ..options };
+    let unreachable =
+        RoomOptions { url: format!("ws://{nobody}"), join_within: Duration::from_secs(1), ..options };
     assert_eq!(stage.join(unreachable, 440.0).ended().await?, LineEnd::SetupFailed);
     let nonsense = RoomOptions { url: "nonsense".into(), ..stage.options("agent")? };
     assert_eq!(stage.join(nonsense, 440.0).ended().await?, LineEnd::SetupFailed);
@@ -337,10 +343,12 @@ async fn a_panic_in_one_call_ends_that_call_only() -> Result<()> {
     let mut peer = stage.peer("caller").await?;
     let agent = stage.agent(440.0, Codec::Pcmu)?;
     hears(&mut peer, 440.0).await?;
-    let other = Stage { room: format!("{}-other", stage.room), media: stage.media.clone(), ..Stage::new().await? };
+    let other =
+        Stage { room: format!("{}-other", stage.room), media: stage.media.clone(), ..Stage::new().await? };
     let options = other.options("agent")?;
     let (_, heard) = station::ToneStation::new(440.0);
-    let mut broken = Agent { room: rtc::Room::join(&other.media, options, Box::new(PanickingStation)), heard };
+    let mut broken =
+        Agent { room: rtc::Room::join(&other.media, options, Box::new(PanickingStation)), heard };
     assert_eq!(broken.ended().await?, LineEnd::ConnectionLost);
     let before = agent.room.stats.counts().frames_out;
     hears(&mut peer, 440.0).await?;

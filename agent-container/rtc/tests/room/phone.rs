@@ -40,11 +40,15 @@ async fn phone_hears(phone: &Phone, hz: f64) -> Result<()> {
         let last = &heard[heard.len().saturating_sub(SAMPLE_RATE as usize / 2)..];
         let (pitch, dbfs) = (analysis::pitch_hz(last, SAMPLE_RATE), analysis::rms_dbfs(last));
         let gaps = analysis::silent_blocks(last, SAMPLE_RATE, TONE_DBFS - 10.0);
-        if pitch.is_some_and(|pitch| (pitch - hz).abs() < 2.0) && (dbfs - TONE_DBFS).abs() < 1.5 && gaps == 0 {
+        if pitch.is_some_and(|pitch| (pitch - hz).abs() < 2.0) && (dbfs - TONE_DBFS).abs() < 1.5 && gaps == 0
+        {
             return Ok(());
         }
         let found = format!("{pitch:?} Hz, {dbfs:.1} dBFS, {gaps} silent blocks");
-        anyhow::ensure!(tokio::time::Instant::now() < deadline, "the phone does not hear {hz} Hz but {found}");
+        anyhow::ensure!(
+            tokio::time::Instant::now() < deadline,
+            "the phone does not hear {hz} Hz but {found}"
+        );
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }

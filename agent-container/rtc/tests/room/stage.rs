@@ -74,7 +74,11 @@ impl Stage {
     }
 
     pub(crate) fn api(&self) -> RoomClient {
-        RoomClient::with_api_key(&self.servers.livekit_http_url(), self.servers.api_key(), self.servers.api_secret())
+        RoomClient::with_api_key(
+            &self.servers.livekit_http_url(),
+            self.servers.api_key(),
+            self.servers.api_secret(),
+        )
     }
 }
 
@@ -86,12 +90,18 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// Waits for an event that satisfies `wanted`; others pass.
-    pub(crate) async fn until(&mut self, what: &str, wanted: impl Fn(&LineEvent) -> bool) -> Result<LineEvent> {
+    pub(crate) async fn until(
+        &mut self,
+        what: &str,
+        wanted: impl Fn(&LineEvent) -> bool,
+    ) -> Result<LineEvent> {
         let mut passed = Vec::new();
         let deadline = tokio::time::Instant::now() + SOON;
         loop {
             let event = match tokio::time::timeout_at(deadline, self.room.line.events.recv()).await {
-                Ok(event) => event.with_context(|| format!("the line closed before: {what}; passed {passed:?}"))?,
+                Ok(event) => {
+                    event.with_context(|| format!("the line closed before: {what}; passed {passed:?}"))?
+                }
                 Err(_) => bail!("not in time: {what}; passed {passed:?}"),
             };
             if wanted(&event) {
