@@ -157,16 +157,21 @@ impl AssemblyAi {
         resumed.map(|_| SttEvent::TurnResumed).into_iter().chain([SttEvent::Interim(transcript)]).collect()
     }
 
+    /// All that was gathered, in chunks the vendor takes; the last is filled up with silence.
     fn rest(&mut self) -> impl Iterator<Item = WsMessage> + use<> {
-        let least = self.samples(CHUNK_MS);
+        let (least, most) = (self.samples(CHUNK_MS), self.samples(LONGEST_MS));
         let mut rest = std::mem::take(&mut self.gathered);
-        let empty = rest.is_empty();
-        rest.resize(rest.len().max(least), 0);
-        (!empty).then(|| WsMessage::Binary(pcm::to_bytes(&rest))).into_iter()
+        let last = rest.len() % most;
+        if last > 0 && last < least {
+            rest.resize(rest.len() - last + least, 0);
+        }
+        let chunks: Vec<_> = rest.chunks(most).map(|chunk| WsMessage::Binary(pcm::to_bytes(chunk))).collect();
+        chunks.into_iter()
     }
 
+    /// At least one, whatever rate was configured.
     fn samples(&self, ms: u32) -> usize {
-        (self.config.sample_rate * ms / 1000) as usize
+        ((u64::from(self.config.sample_rate) * u64::from(ms) / 1000) as usize).max(1)
     }
 }
 

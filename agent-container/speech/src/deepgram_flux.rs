@@ -135,7 +135,7 @@ impl DeepgramFlux {
     }
 
     fn samples(&self, ms: u32) -> usize {
-        (self.config.sample_rate * ms / 1000) as usize
+        (u64::from(self.config.sample_rate) * u64::from(ms) / 1000) as usize
     }
 }
 

@@ -1,11 +1,19 @@
 //! What goes to each vendor and what its answers mean, as tables.
 
+mod anthropic;
+mod assemblyai;
+mod deepgram_aura;
+mod deepgram_flux;
 mod deepgram_listen;
 mod elevenlabs;
+mod fallback;
 mod faults;
 mod nonsense;
 mod openai_chat;
+mod realtime;
+mod speech_http;
 mod sse;
+mod whisper;
 
 use serde_json::Value;
 use speech::{Body, Endpoint, WsMessage};

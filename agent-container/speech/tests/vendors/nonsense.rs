@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use speech::{
-    ContextId, FaultKind, LlmConfig, LlmOptions, Stt, SttConfig, SttOptions, SttVendor, Tts, TtsConfig,
-    TtsVendor, Vendor, VoiceSettings, WsMessage,
+    ContextId, FaultKind, LlmConfig, LlmOptions, RealtimeConfig, RealtimeSocket, Stt, SttConfig, SttOptions,
+    SttVendor, ToolChoice, Tts, TtsConfig, TtsVendor, TurnDetection, Vendor, VoiceSettings, WsMessage,
 };
 
 use crate::endpoint;
@@ -36,6 +36,23 @@ fn llm(vendor: Vendor) -> LlmConfig {
     LlmConfig { vendor, endpoint: endpoint(), model: "m".into(), options: LlmOptions::default() }
 }
 
+fn realtime() -> RealtimeSocket {
+    RealtimeSocket::new(RealtimeConfig {
+        endpoint: endpoint(),
+        model: "m".into(),
+        voice: "v".into(),
+        instructions: String::new(),
+        tools: Vec::new(),
+        tool_choice: ToolChoice::Auto,
+        transcription_model: None,
+        language: None,
+        turns: TurnDetection::Ours,
+        max_output_tokens: None,
+        history: Vec::new(),
+        extra: serde_json::Map::new(),
+    })
+}
+
 const STT: &[SttVendor] = &[SttVendor::Deepgram, SttVendor::DeepgramFlux, SttVendor::AssemblyAi];
 const TTS: &[TtsVendor] = &[TtsVendor::ElevenLabs, TtsVendor::Deepgram];
 const LLM: &[Vendor] = &[Vendor::OpenAi, Vendor::Groq, Vendor::Anthropic];
@@ -51,6 +68,8 @@ fn feed(messages: &[WsMessage]) {
         session.open(ContextId(1));
         let _ = messages.iter().try_for_each(|message| session.decode(message.clone()).map(drop));
     }
+    let mut session = realtime();
+    let _ = messages.iter().try_for_each(|message| session.decode(message.clone()).map(drop));
 }
 
 /// JSON with the vendors' words in it, so that some of it is nearly right.
