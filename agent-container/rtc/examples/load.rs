@@ -6,14 +6,16 @@
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use line::{Frame, Source, Station};
+use line::{Frame, LineCommand, LineEvent, Source, Station};
 use livekit_api::access_token::{AccessToken, VideoGrants};
-use rtc::{CallCounts, Caller, Codec, Media, MediaOptions, Room, RoomOptions};
+use rtc::{CallCounts, CallStats, Caller, Codec, Media, MediaOptions, Room, RoomOptions};
 use servers::{Servers, ServersOptions};
-use tokio::time::sleep;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
 
 /// Time between two joins: a machine of two cores sets up some thirty connections a second.
 const BETWEEN_JOINS: Duration = Duration::from_millis(30);
@@ -58,8 +60,11 @@ async fn measure(rooms: u64, seconds: u64) -> Result<()> {
         .args(["callers", &url, &key, &secret, &rooms.to_string()])
         .spawn()?;
     let mut callers = Guard(callers);
-    let (media, lines) = join_all(&url, &key, &secret, "agent", rooms).await?;
+    let (media, mut lines) = join_all(&url, &key, &secret, "agent", rooms).await?;
     sleep(SETTLE).await;
+    let mut published: Vec<Duration> =
+        lines.iter_mut().filter_map(|line| line.published.try_recv().ok()).collect();
+    published.sort();
     let (cpu_before, before, late_before) = (cpu_seconds()?, total(&lines), lateness(&media));
     sleep(Duration::from_secs(seconds)).await;
     let (cpu, after) = (cpu_seconds()? - cpu_before, total(&lines));
@@ -67,6 +72,7 @@ async fn measure(rooms: u64, seconds: u64) -> Result<()> {
     let late: Vec<(u64, u64)> =
         lateness(&media).iter().zip(&late_before).map(|(a, b)| (a.0, a.1 - b.1)).collect();
     anyhow::ensure!(callers.0.try_wait()?.is_none(), "the callers ended early");
+    println!("join to published: median {:?} of {}", published.get(published.len() / 2), published.len());
     println!("rooms {rooms}, {seconds} s, {} media threads", media.lateness().count());
     println!(
         "frames in {}, out {} (of {:.0} each)",
@@ -89,13 +95,39 @@ async fn measure(rooms: u64, seconds: u64) -> Result<()> {
     Ok(())
 }
 
+/// A call that goes on until this is dropped.
+struct Call {
+    stats: Arc<CallStats>,
+    /// Time from the wish to join to the published track.
+    published: oneshot::Receiver<Duration>,
+    _commands: mpsc::Sender<LineCommand>,
+}
+
+impl Call {
+    fn of(room: Room) -> Self {
+        let (begin, mut events) = (Instant::now(), room.line.events);
+        let (told, published) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut told = Some(told);
+            while let Some(event) = events.recv().await {
+                match event {
+                    LineEvent::Published => drop(told.take().map(|told| told.send(begin.elapsed()))),
+                    LineEvent::Lost | LineEvent::Restored | LineEvent::Ended(_) => println!("{event:?}"),
+                    _ => {}
+                }
+            }
+        });
+        Self { stats: room.stats, published, _commands: room.line.commands }
+    }
+}
+
 async fn join_all(
     url: &str,
     key: &str,
     secret: &str,
     identity: &str,
     rooms: u64,
-) -> Result<(Media, Vec<Room>)> {
+) -> Result<(Media, Vec<Call>)> {
     let media = Media::start(MediaOptions::default())?;
     let mut joined = Vec::new();
     for room in 0..rooms {
@@ -104,13 +136,13 @@ async fn join_all(
             AccessToken::with_api_key(key, secret).with_identity(identity).with_grants(grants).to_jwt()?;
         let codec = if identity == "agent" { Codec::Pcmu } else { Codec::Opus };
         let options = RoomOptions { codec, caller: Caller::Anyone, ..RoomOptions::new(url, token) };
-        joined.push(Room::join(&media, options, Box::new(Noise)));
+        joined.push(Call::of(Room::join(&media, options, Box::new(Noise))));
         sleep(BETWEEN_JOINS).await;
     }
     Ok((media, joined))
 }
 
-fn total(rooms: &[Room]) -> CallCounts {
+fn total(rooms: &[Call]) -> CallCounts {
     rooms.iter().map(|room| room.stats.counts()).fold(CallCounts::default(), |sum, one| CallCounts {
         frames_in: sum.frames_in + one.frames_in,
         frames_lost: sum.frames_lost + one.frames_lost,
