@@ -70,6 +70,10 @@ impl Dialogue {
                 if self.reply.is_none() {
                     self.reply = Some(Reply::new(self.turn, String::new(), true));
                 }
+                let speaks = self.speeches.iter().any(|s| s.item.is_some());
+                if let Some(reply) = &mut self.reply {
+                    reply.spoke |= speaks;
+                }
                 self.call_tool(vendor_id, &name, &arguments);
             }
             LiveEvent::ResponseDone(_) => self.live_done(),

@@ -276,7 +276,7 @@ impl Dialogue {
             self.reply = None;
             return;
         }
-        self.waits.owe(self.now);
+        self.waits.owe_still(self.now, self.last_speech_end);
         self.think();
     }
 

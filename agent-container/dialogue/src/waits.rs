@@ -50,6 +50,14 @@ impl Waits {
         self.tool_fillers = 0;
     }
 
+    /// The next step of the same answer: the wait goes on since the caller last heard something.
+    pub(crate) fn owe_still(&mut self, now: CallTime, last_speech_end: Option<CallTime>) {
+        match self.owed {
+            Some(since) => self.owed = Some(since.max(last_speech_end.unwrap_or_default())),
+            None => self.owe(now),
+        }
+    }
+
     /// The agent owes nothing.
     pub(crate) fn paid(&mut self) {
         self.owed = None;
@@ -144,6 +152,11 @@ impl Dialogue {
         let sounds = self.speeches.front().is_some_and(|s| s.sounds());
         if sounds || self.caller.has_floor() || self.line_lost {
             self.waits.snooze = self.now + SNOOZE_MS;
+            return;
+        }
+        if self.runs_a_tool() && self.config.turns.tools.filler_after_ms.is_some() {
+            // The tool's own fillers bridge the wait.
+            self.waits.owed = Some(self.now);
             return;
         }
         let owed_ms = self.waits.owed.map_or(0, |since| self.now.since(since));

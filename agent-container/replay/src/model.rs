@@ -252,7 +252,7 @@ fn no_dead_air(script: &Script, recording: &Recording) -> Option<String> {
     None
 }
 
-/// Times in which silence is nobody's fault: transfers, a lost line, keys and results of tools.
+/// Times in which silence is nobody's fault: transfers, a lost line; keys, words and results of tools are signs of life.
 fn excused(recording: &Recording) -> Vec<(u64, u64)> {
     let mut spans = Vec::new();
     let mut open: Option<u64> = None;
@@ -263,7 +263,7 @@ fn excused(recording: &Recording) -> Vec<(u64, u64)> {
             JournalLine::In { at, input: Input::Transfer { .. } | Input::Line(_) } => {
                 spans.extend(open.take().map(|from| (from, at.as_ms())));
             }
-            JournalLine::In { at, input: Input::Digit(_) | Input::Tool { .. } } => spans.push((at.as_ms(), at.as_ms())),
+            JournalLine::In { at, input: Input::Digit(_) | Input::Tool { .. } | Input::Stt(Stt::Final { .. }) } => spans.push((at.as_ms(), at.as_ms())),
             _ => {}
         }
     }

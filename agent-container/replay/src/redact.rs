@@ -57,7 +57,7 @@ impl Maker {
             ("mind", serde_json::to_string(&config.mind)),
             ("greeting_interruptible", serde_json::to_string(&config.greeting_interruptible)),
         ] {
-            let _ = writeln!(self.out, "set {path} {}", quoted(&value.unwrap_or_default()));
+            let _ = writeln!(self.out, "set {path} {}", value.unwrap_or_default());
         }
         self.tools = config.tools.iter().map(|t| (t.name.clone(), (0, false))).collect();
     }

@@ -224,6 +224,9 @@ impl Script {
     }
 
     fn statement(&mut self, text: &str) -> Result<(), String> {
+        if text.trim_start().starts_with("set ") {
+            return self.set(text);
+        }
         let tokens = words::tokens(text)?;
         let Some(first) = tokens.first() else { return Ok(()) };
         let args = &tokens[1..];
@@ -233,7 +236,6 @@ impl Script {
         match first.as_str() {
             "title" => self.title = text["title".len()..].trim().to_owned(),
             "preset" => self.preset(words::one(args)?)?,
-            "set" => self.set(args)?,
             "greeting" => self.config.greeting = words::one(args)?.to_owned(),
             "answer" => self.answer_ms = words::seconds(words::one(args)?)?,
             "end" => self.end_ms = words::seconds(words::one(args)?)?,
@@ -266,9 +268,11 @@ impl Script {
         Ok(())
     }
 
-    fn set(&mut self, args: &[String]) -> Result<(), String> {
-        let [path, value] = args else { return Err("set PATH VALUE".to_owned()) };
-        self.config = crate::settings::with(&self.config, path, value)?;
+    /// `set PATH VALUE`: the value is the rest of the line, JSON or else text.
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        let rest = text.trim().strip_prefix("set").unwrap_or_default().trim_start();
+        let (path, value) = rest.split_once(' ').ok_or("set PATH VALUE")?;
+        self.config = crate::settings::with(&self.config, path, value.trim())?;
         Ok(())
     }
 
@@ -491,8 +495,8 @@ fn inputs(verb: &str, rest: &[String]) -> Result<Vec<Input>, String> {
         "stt" => one(Input::Stt(stt(rest)?)),
         "live" => one(Input::Live(live(rest)?)),
         "input" => {
-            let json = words::one(rest)?;
-            one(serde_json::from_str(json).map_err(|e| format!("not an input: {e}"))?)
+            let json = json_or_text(words::one(rest)?);
+            one(serde_json::from_value(json).map_err(|e| format!("not an input: {e}"))?)
         }
         other => Err(format!("unknown event `{other}`")),
     }
