@@ -103,7 +103,8 @@ impl Behaviour {
         let Some((_, settings)) = key.split_once('?') else { return Ok(Self::default()) };
         let pairs = settings.split('&').filter_map(|pair| pair.split_once('='));
         let object = pairs.map(|(name, value)| {
-            let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            let number = serde_json::from_str::<serde_json::Number>(value).ok().filter(|_| name != "caller");
+            let value = number.map_or_else(|| value.into(), serde_json::Value::Number);
             (name.to_owned(), value)
         });
         serde_json::from_value(serde_json::Value::Object(object.collect())).map_err(|error| error.to_string())

@@ -1,0 +1,113 @@
+//! What goes wrong at the vendor arrives as the right fault, whichever the protocol.
+
+use speech::{ContextId, Fault, FaultKind, SttEvent, SttVendor, TtsVendor, Vendor};
+
+use crate::thinking::{answer, model, said};
+use crate::wire::Socket;
+use crate::{hearing, speaking, start};
+
+const EARS: [SttVendor; 3] = [SttVendor::Deepgram, SttVendor::DeepgramFlux, SttVendor::AssemblyAi];
+const VOICES: [TtsVendor; 2] = [TtsVendor::ElevenLabs, TtsVendor::Deepgram];
+const MODELS: [Vendor; 3] = [Vendor::OpenAi, Vendor::Groq, Vendor::Anthropic];
+
+#[tokio::test]
+async fn refused_upgrades_and_requests_are_understood() {
+    let simulator = start().await;
+    for (setting, expected) in [
+        ("fault=unauthorized", FaultKind::Credentials),
+        ("fault=rate_limited", FaultKind::RateLimited),
+        ("fault=unavailable", FaultKind::Overloaded),
+    ] {
+        for vendor in EARS {
+            let request = hearing::socket(&simulator, vendor, setting).connect();
+            let fault = Socket::connect(vendor.vendor(), request).await.err();
+            assert_eq!(fault.map(|fault| fault.kind), Some(expected), "{vendor:?} {setting}");
+        }
+        for vendor in VOICES {
+            let request = speaking::socket(&simulator, vendor, setting).connect();
+            let fault = Socket::connect(vendor.vendor(), request).await.err();
+            assert_eq!(fault.map(|fault| fault.kind), Some(expected), "{vendor:?} {setting}");
+        }
+        for vendor in MODELS {
+            let fault = answer(&model(&simulator, vendor, setting), &said("Hello")).await.1;
+            assert_eq!(fault.map(|fault| fault.kind), Some(expected), "{vendor:?} {setting}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn models_that_fail_in_the_middle_leave_what_they_said_and_a_fault() {
+    let simulator = start().await;
+    for vendor in MODELS {
+        for (setting, expected) in [
+            (
+                "fault=error&after=6",
+                if vendor == Vendor::Anthropic { FaultKind::Overloaded } else { FaultKind::Unavailable },
+            ),
+            ("fault=disconnect&after=6", FaultKind::Disconnected),
+            ("fault=garbage&after=6", FaultKind::Malformed),
+            ("fault=oversize&after=6", FaultKind::Oversize),
+        ] {
+            let (events, fault) = answer(&model(&simulator, vendor, setting), &said("Hello")).await;
+            assert_eq!(fault.map(|fault| fault.kind), Some(expected), "{vendor:?} {setting}");
+            assert!(!events.is_empty(), "{vendor:?} {setting}");
+        }
+    }
+}
+
+/// Audio of silence until the vendor has said enough for its fault.
+async fn listen(simulator: &simulator::Simulator, vendor: SttVendor, setting: &str) -> Result<usize, Fault> {
+    let mut session = hearing::socket(simulator, vendor, setting);
+    let mut wire = Socket::connect(vendor.vendor(), session.connect()).await?;
+    wire.send(session.audio(&vec![0; 16_000 / 2])).await;
+    wire.send(session.close()).await;
+    let mut ignored = 0;
+    loop {
+        for event in session.decode(wire.receive().await)? {
+            match event {
+                SttEvent::Closed => return Ok(ignored),
+                SttEvent::Ignored(_) => ignored += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn ears_survive_nonsense_but_not_a_flood() {
+    let simulator = start().await;
+    for vendor in EARS {
+        let ignored = listen(&simulator, vendor, "fault=garbage").await;
+        assert!(ignored.is_ok_and(|ignored| ignored >= 6), "{vendor:?}");
+        let fault = listen(&simulator, vendor, "fault=oversize").await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Oversize, "{vendor:?}");
+    }
+}
+
+async fn speak(simulator: &simulator::Simulator, vendor: TtsVendor, setting: &str) -> Fault {
+    let mut session = speaking::socket(simulator, vendor, setting);
+    let mut wire = Socket::connect(vendor.vendor(), session.connect()).await.unwrap();
+    wire.send(session.open(ContextId(1)).unwrap()).await;
+    wire.send(session.text(ContextId(1), "Hello there, how can I help you today?")).await;
+    wire.send(session.finish(ContextId(1))).await;
+    loop {
+        if let Err(fault) = session.decode(wire.receive().await) {
+            return fault;
+        }
+    }
+}
+
+#[tokio::test]
+async fn voices_that_fail_say_why() {
+    let simulator = start().await;
+    for (vendor, setting, expected) in [
+        (TtsVendor::ElevenLabs, "fault=error&after=2", FaultKind::Quota),
+        (TtsVendor::ElevenLabs, "fault=expired&after=2", FaultKind::TimedOut),
+        (TtsVendor::ElevenLabs, "fault=disconnect&after=2", FaultKind::Disconnected),
+        (TtsVendor::ElevenLabs, "fault=oversize&after=2", FaultKind::Oversize),
+        (TtsVendor::Deepgram, "fault=error&after=2", FaultKind::Disconnected),
+        (TtsVendor::Deepgram, "fault=disconnect&after=2", FaultKind::Disconnected),
+    ] {
+        assert_eq!(speak(&simulator, vendor, setting).await.kind, expected, "{vendor:?} {setting}");
+    }
+}
