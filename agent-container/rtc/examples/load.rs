@@ -112,7 +112,7 @@ impl Call {
             while let Some(event) = events.recv().await {
                 match event {
                     LineEvent::Published => drop(told.take().map(|told| told.send(begin.elapsed()))),
-                    LineEvent::Lost | LineEvent::Restored | LineEvent::Ended(_) => println!("{event:?}"),
+                    LineEvent::Lost | LineEvent::Restored => println!("{event:?}"),
                     _ => {}
                 }
             }

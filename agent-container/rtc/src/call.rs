@@ -36,6 +36,7 @@ pub(crate) enum News {
     /// The offer of this id could not be used.
     OfferFailed {
         offer_id: u32,
+        reason: String,
     },
     Up(Role),
     Down(Role, String),
@@ -208,10 +209,7 @@ impl Call {
                 self.drain(Role::Subscriber);
                 self.tell(session, News::Answer { offer_id, sdp });
             }
-            Err(reason) => {
-                tracing::warn!(%reason, "an offer of the server was skipped");
-                self.tell(session, News::OfferFailed { offer_id });
-            }
+            Err(reason) => self.tell(session, News::OfferFailed { offer_id, reason }),
         }
     }
 

@@ -180,7 +180,8 @@ impl Connection {
     pub(crate) fn add_candidate(&mut self, candidate: &str) {
         match Candidate::from_sdp_string(candidate) {
             Ok(candidate) => self.rtc.add_remote_candidate(candidate),
-            Err(error) => tracing::warn!(%error, "malformed candidate ignored"),
+            // The others may still do.
+            Err(error) => tracing::debug!(%error, "unusable candidate ignored"),
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) fn on_data(bytes: &[u8], roster: &Roster, state: &mut CallState) {
     let received = match packet::decode(bytes) {
         Ok(Some(received)) => received,
         Ok(None) => return,
-        Err(error) => return tracing::warn!(%error, "malformed data packet ignored"),
+        Err(error) => return state.complain(&format!("data packet: {error}")),
     };
     if received.sequence > 0 && roster.by_identity(&received.identity).is_some() {
         let newest = state.sequences.entry(received.sid).or_default();

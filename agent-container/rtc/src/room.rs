@@ -93,6 +93,7 @@ async fn run(
             ending: Ending::Not,
             sequences: HashMap::new(),
             published: false,
+            complained: false,
         },
     };
     let end = life.live().await;

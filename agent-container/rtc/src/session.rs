@@ -67,6 +67,19 @@ pub(crate) struct CallState {
     pub(crate) sequences: Sequences,
     /// Whether [`LineEvent::Published`] was told.
     pub(crate) published: bool,
+    /// Whether something unreadable was told of.
+    pub(crate) complained: bool,
+}
+
+impl CallState {
+    /// Says once a call that the other side sends what cannot be read; the call goes on without it.
+    pub(crate) fn complain(&mut self, reason: &str) {
+        if std::mem::replace(&mut self.complained, true) {
+            tracing::debug!(%reason, "unreadable again, ignored");
+        } else {
+            tracing::warn!(%reason, "unreadable, ignored; further ones at debug level");
+        }
+    }
 }
 
 /// Where and how to join.
@@ -239,6 +252,7 @@ impl Session {
             }
             Signal::Unpublished { .. } => {}
             Signal::Refused { reason } => tracing::warn!(%reason, "the server refused a request"),
+            Signal::Malformed { reason } => state.complain(&reason),
             Signal::Token(token) => state.token = token,
             Signal::Leave { reason, may_return } => return on_leave(reason, may_return, state.ending),
             Signal::Closed(reason) => return lost(&reason),
@@ -251,7 +265,8 @@ impl Session {
             News::Answer { offer_id, sdp } => {
                 self.negotiate(Input::Answered { id: offer_id, sdp }, state).await
             }
-            News::OfferFailed { offer_id } => {
+            News::OfferFailed { offer_id, reason } => {
+                state.complain(&reason);
                 self.negotiate(Input::OfferFailed { id: offer_id }, state).await
             }
             News::Up(Role::Publisher) => {

@@ -25,7 +25,7 @@ pub(crate) type CallId = usize;
 
 /// Steps of the grid in one tick of 20 ms.
 const PHASES: u64 = 4;
-const STEP: Duration = Duration::from_millis(line::FRAME_MS as u64 / PHASES);
+const STEP_MS: u64 = line::FRAME_MS as u64 / PHASES;
 /// A tick that is later than this is skipped, not made good: livekit-sip buffers 100 ms towards the
 /// telephone and drops what comes in a burst beyond it.
 const MAX_LATE: Duration = Duration::from_millis(60);
@@ -103,7 +103,7 @@ impl Shard {
     }
 
     fn due(&self) -> Instant {
-        self.start + STEP * u32::try_from(self.step).unwrap_or(u32::MAX)
+        self.start + Duration::from_millis(STEP_MS * self.step)
     }
 
     fn next_wake_up(&self) -> Instant {
@@ -143,12 +143,8 @@ impl Shard {
 
     /// An idle thread let its clock stand; it starts again at the present.
     fn restart_clock(&mut self) {
-        let steps = self.start.elapsed().as_micros() / STEP.as_micros();
-        self.step = u64::try_from(steps).unwrap_or(0) + 1;
-        // `due` counts steps in 32 bits: a new start now and then keeps them few.
-        if self.step > u64::from(u32::MAX / 2) {
-            (self.start, self.step) = (Instant::now(), 0);
-        }
+        let elapsed_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(0);
+        self.step = elapsed_ms / STEP_MS + 1;
     }
 
     fn attach(&mut self, id: CallId, mut connection: Box<Connection>) {

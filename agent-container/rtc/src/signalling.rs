@@ -55,6 +55,10 @@ pub(crate) enum Signal {
     Refused {
         reason: String,
     },
+    /// Something unreadable.
+    Malformed {
+        reason: String,
+    },
     /// A newer token for joining again.
     Token(String),
     /// The socket is gone.
@@ -225,10 +229,7 @@ fn candidate(trickle: &proto::TrickleRequest) -> Option<Signal> {
     };
     let init: serde_json::Value = match serde_json::from_str(&trickle.candidate_init) {
         Ok(init) => init,
-        Err(error) => {
-            tracing::warn!(%error, "malformed candidate ignored");
-            return None;
-        }
+        Err(error) => return Some(Signal::Malformed { reason: format!("candidate: {error}") }),
     };
     let candidate = init.get("candidate")?.as_str()?;
     // The end of candidates is an empty one.
