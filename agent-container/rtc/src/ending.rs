@@ -5,9 +5,10 @@ use std::time::Duration;
 use line::LineEnd;
 use tokio::time::Instant;
 
+use crate::call_state::CallState;
 use crate::packet;
 use crate::room::END_CALL_WAIT;
-use crate::session::{CallState, Step, over, send};
+use crate::session::{Step, over, send};
 
 /// How long the hook may take to end the caller's leg before we leave anyway.
 const HOOK_WAIT: Duration = Duration::from_secs(3);

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use line::LineEvent;
 
+use crate::call_state::CallState;
 use crate::packet::{self, Content};
 use crate::participant::Roster;
-use crate::session::CallState;
 
 /// Newest reliable packet of each sender, by sid, so that none is taken twice.
 pub(crate) type Sequences = HashMap<String, u32>;

@@ -26,6 +26,7 @@
 //!   where dead audio comes from.
 
 mod call;
+mod call_state;
 mod caller;
 mod connection;
 mod ears;

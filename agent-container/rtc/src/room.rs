@@ -1,6 +1,5 @@
 //! One call in one room, over as many sessions as it takes.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -11,12 +10,12 @@ use line::{CHANNEL_BOUND, Line, LineCommand, LineDriver, LineEnd, LineEvent, Sta
 use tokio::time::{Instant, sleep};
 
 use crate::call::Action;
-use crate::caller::CallerWatch;
+use crate::call_state::CallState;
 use crate::ending::{Ending, call_hook};
 use crate::media::{Media, MediaCall};
 use crate::options::{Codec, RoomOptions};
 use crate::outbox::Outbox;
-use crate::session::{CallState, Session, SessionEnd, Target};
+use crate::session::{Session, SessionEnd, Target};
 use crate::signalling::JoinError;
 use crate::stats::CallStats;
 
@@ -71,30 +70,13 @@ async fn run(
         }
     };
     let mut life = Life {
-        url: options.url,
+        url: options.url.clone(),
         codec: options.codec,
         address: media.address,
         join_within: options.join_within,
         rejoin_within: options.rejoin_within,
         stats,
-        state: CallState {
-            call,
-            commands: driver.commands,
-            outbox,
-            watch: CallerWatch::new(options.caller),
-            token: options.token,
-            attributes: BTreeMap::new(),
-            hang_up: options.hang_up,
-            room_sid: None,
-            session: 0,
-            stream: 0,
-            established: 0,
-            deferred: VecDeque::new(),
-            ending: Ending::Not,
-            sequences: HashMap::new(),
-            published: false,
-            complained: false,
-        },
+        state: CallState::new(call, driver.commands, outbox, options),
     };
     let end = life.live().await;
     tracing::info!(?end, "line ended");

@@ -1,23 +1,21 @@
 //! One session in the room: from a join until its connection is lost or the call is over.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use line::{LineCommand, LineEnd, LineEvent};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::call::{Action, News};
-use crate::caller::CallerWatch;
+use crate::call_state::CallState;
 use crate::connection::Connection;
 use crate::ending::{Ending, call_hook, hang_up};
-use crate::inbox::{Sequences, on_data};
+use crate::inbox::on_data;
 use crate::media::MediaCall;
 use crate::negotiation::{Input, Negotiation, Output, Role};
-use crate::options::{Codec, HangUp};
-use crate::outbox::Outbox;
+use crate::options::Codec;
 use crate::packet;
 use crate::participant::Roster;
 use crate::signalling::{JoinError, Joined, LeaveReason, Signal, Signalling};
@@ -43,44 +41,6 @@ pub(crate) enum SessionEnd {
 
 /// Whether a session goes on.
 pub(crate) type Step = ControlFlow<SessionEnd>;
-
-/// What outlives a session.
-pub(crate) struct CallState {
-    pub(crate) call: MediaCall,
-    pub(crate) commands: mpsc::Receiver<LineCommand>,
-    pub(crate) outbox: Outbox,
-    pub(crate) watch: CallerWatch,
-    pub(crate) token: String,
-    pub(crate) attributes: BTreeMap<String, String>,
-    pub(crate) hang_up: Option<HangUp>,
-    /// Room of the last established session; a room of the same name made anew has another sid.
-    pub(crate) room_sid: Option<String>,
-    /// Number of the current session.
-    pub(crate) session: u32,
-    /// Numbers the caller's tracks, across sessions.
-    pub(crate) stream: u32,
-    /// Sessions established so far, this one included.
-    pub(crate) established: u32,
-    /// Commands that came while there was no session.
-    pub(crate) deferred: VecDeque<LineCommand>,
-    pub(crate) ending: Ending,
-    pub(crate) sequences: Sequences,
-    /// Whether [`LineEvent::Published`] was told.
-    pub(crate) published: bool,
-    /// Whether something unreadable was told of.
-    pub(crate) complained: bool,
-}
-
-impl CallState {
-    /// Says once a call that the other side sends what cannot be read; the call goes on without it.
-    pub(crate) fn complain(&mut self, reason: &str) {
-        if std::mem::replace(&mut self.complained, true) {
-            tracing::debug!(%reason, "unreadable again, ignored");
-        } else {
-            tracing::warn!(%reason, "unreadable, ignored; further ones at debug level");
-        }
-    }
-}
 
 /// Where and how to join.
 pub(crate) struct Target<'a> {
