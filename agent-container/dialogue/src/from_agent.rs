@@ -17,6 +17,7 @@ impl Config {
     pub fn for_agent(agent: &AgentConfig, variables: &Variables, road: Road) -> Result<Self, ConfigError> {
         let mut turns = TurnConfig::try_from(&agent.turns)?;
         turns.limits.max_call_ms = u64::from(agent.limits.max_duration_s) * 1000;
+        turns.limits.max_turns = agent.limits.max_turns;
         let mut variables = variables.clone();
         variables.extra.extend(agent.variables.clone());
         let mut phrases = Phrases::for_language(&agent.language);

@@ -101,7 +101,9 @@ impl Dialogue {
 
     /// Words came after the voice had ended: their final is owed, too, and perhaps more words.
     fn wait_for_final(&mut self) {
-        let Some(wait) = self.config.turns.recogniser.wait_ms.filter(|_| !self.caller.has_floor()) else { return };
+        let Some(wait) = self.config.turns.recogniser.wait_ms.filter(|_| !self.caller.has_floor()) else {
+            return;
+        };
         let last_sound = *self.caller.last_sound.get_or_insert(self.now);
         self.timers.set(Timer::SttWait, (last_sound + wait).max(self.now + wait / 2));
     }

@@ -31,6 +31,7 @@ mod pauses;
 mod phrases;
 mod reply;
 mod speech;
+mod summary;
 mod template;
 mod thinking;
 mod time;
@@ -62,6 +63,7 @@ pub use output::{
     LeaveReason, LiveCommand, Output, SayChunk, SayKind, State, StateChange, ThinkRequest, ToolRun, ToolUse,
     Who,
 };
+pub use summary::{Percentiles, Summary};
 pub use template::{Variables, render};
 pub use time::CallTime;
 pub use timer::Timer;

@@ -55,3 +55,41 @@ pub fn render(field: &str, template: &str, variables: &Variables) -> Result<Stri
 const KNOWN: [&str; 5] = ["caller", "number", "time", "headers", "extra"];
 /// Steps a template may take: far more than any prompt needs, few enough to end at once.
 const FUEL: u64 = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables() -> Variables {
+        let pair = |k: &str, v: &str| BTreeMap::from([(k.to_owned(), v.to_owned())]);
+        Variables {
+            caller: "+15550100101".to_owned(),
+            number: "+15550100100".to_owned(),
+            time: "2026-11-21 14:05, Saturday".to_owned(),
+            headers: pair("x_customer", "Anna"),
+            extra: pair("firm", "Ringdown"),
+        }
+    }
+
+    #[test]
+    fn variables_are_filled_in() {
+        let check = |template: &str, expected: &str| {
+            assert_eq!(render("greeting", template, &variables()).unwrap(), expected, "{template}");
+        };
+        check("Hello {{ headers.x_customer or caller }}!", "Hello Anna!");
+        check("{{ headers.x_missing }}{{ extra.firm }}", "Ringdown");
+        check("{% if number %}You called {{ number }}.{% endif %}", "You called +15550100100.");
+        check("{{ time }}", "2026-11-21 14:05, Saturday");
+        check("No variables", "No variables");
+    }
+
+    #[test]
+    fn templates_that_cannot_work_are_refused_by_field() {
+        let check = |template: &str| {
+            assert_eq!(render("prompt", template, &variables()).unwrap_err().field, "prompt", "{template}");
+        };
+        check("{{ callr }}");
+        check("{{ caller ");
+        check("{% for i in range(1000000) %}{% for j in range(1000000) %}x{% endfor %}{% endfor %}");
+    }
+}

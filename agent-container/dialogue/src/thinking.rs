@@ -232,7 +232,8 @@ impl Dialogue {
         }
         let speaks = reply.say.is_some_and(|id| self.speeches.iter().any(|s| s.id == id && !s.hushed));
         let ends = reply.after.is_some();
-        let empty = reply.say.is_none() && reply.failures <= MAX_FAILURES && self.config.mind == Mind::Pipeline;
+        let empty =
+            reply.say.is_none() && reply.failures <= MAX_FAILURES && self.config.mind == Mind::Pipeline;
         if !reply.calls.is_empty() {
             let wait = !self.config.turns.tools.think_during_speech || ends;
             if speaks && wait {

@@ -323,22 +323,29 @@ impl Dialogue {
         let Some(reply) = &mut self.reply else { return };
         let (overdue, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut reply.calls).into_iter().partition(late);
         reply.calls = rest;
+        let any = !overdue.is_empty();
         for call in overdue {
             self.tool_timed_out(call);
         }
+        if any {
+            self.go_on_without_results();
+        }
         self.retry_deferred();
+    }
+
+    /// When nothing of the step has a result, the model goes on all the same.
+    fn go_on_without_results(&mut self) {
+        let empty = self.reply.as_ref().is_some_and(|r| r.thought && r.calls.is_empty() && r.after.is_none());
+        if empty && self.toolbox.runs_in_background() {
+            self.waits.owe_still(self.now, self.last_speech_end);
+            self.think();
+        }
     }
 
     fn tool_timed_out(&mut self, mut call: Call) {
         self.explain(Decision::Tool, "timeout", [("id", f64::from(call.id.0))]);
         if call.class == ToolClass::Write && call.state != CallState::Collecting {
-            self.toolbox.keep(call, self.now);
-            // The model must go on although this step has no result yet.
-            if self.reply.as_ref().is_some_and(|r| r.calls.is_empty() && r.thought) {
-                self.waits.owe(self.now);
-                self.think();
-            }
-            return;
+            return self.toolbox.keep(call, self.now);
         }
         if call.state == CallState::Collecting {
             self.toolbox.collecting = None;

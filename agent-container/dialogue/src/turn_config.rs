@@ -361,6 +361,8 @@ impl Default for TextConfig {
 pub struct Limits {
     /// From the answer; then the agent says goodbye and leaves.
     pub max_call_ms: u64,
+    /// Turns of the caller; then the agent says goodbye and leaves.
+    pub max_turns: u32,
     /// A speech-to-speech session is renewed after this, at an idle point.
     pub live_recycle_ms: u64,
     /// How long a hushed speech may take to report its position.
@@ -375,6 +377,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_call_ms: 30 * 60 * 1000,
+            max_turns: 500,
             live_recycle_ms: 25 * 60 * 1000,
             hush_ms: 1000,
             transfer_ms: 45_000,

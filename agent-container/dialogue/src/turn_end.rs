@@ -4,7 +4,7 @@ use crate::caller::join;
 use crate::hearing::ms;
 use crate::reply::Reply;
 use crate::words::{count, is_echo, normalise, only_of};
-use crate::{CallTime, Decision, Dialogue, Message, SayKind, Timer, TurnId, Unaccepted};
+use crate::{CallTime, Decision, Dialogue, LeaveReason, Message, SayKind, Timer, TurnId, Unaccepted};
 
 /// What becomes of a turn (livekit `voice/agent_activity.py`, the outcomes at commit time).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +138,9 @@ impl Dialogue {
         self.announce();
         self.commit(Message::User { text: text.to_owned() }, false);
         self.attempts = 0;
+        if turn.0 > self.config.turns.limits.max_turns {
+            return self.leave_after(LeaveReason::MaxDuration, self.config.phrases.max_call.clone());
+        }
         self.overridden = false;
         self.waits.answered_by_caller();
         self.waits.owe(self.now);

@@ -108,6 +108,7 @@ fn waits(t: &TurnConfig) -> Result<(), ConfigError> {
     between("turns.tools.max_steps", t.tools.max_steps.into(), 1, 20)?;
     optional("turns.tools.filler_after_ms", t.tools.filler_after_ms, 200, 60_000)?;
     between("turns.limits.max_call_ms", t.limits.max_call_ms, 10_000, DAY_MS)?;
+    between("turns.limits.max_turns", t.limits.max_turns.into(), 1, 100_000)?;
     between("turns.limits.live_recycle_ms", t.limits.live_recycle_ms, 10_000, DAY_MS)?;
     between("turns.limits.hush_ms", t.limits.hush_ms, 50, 10_000)?;
     between("turns.limits.transfer_ms", t.limits.transfer_ms, 1000, 10 * 60 * 1000)?;
@@ -145,4 +146,59 @@ fn optional(field: &str, value: Option<u64>, min: u64, max: u64) -> Result<(), C
 
 fn err(field: &str, reason: impl Into<String>) -> Result<(), ConfigError> {
     Err(ConfigError::new(field, reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_make_sense() {
+        for turns in [TurnConfig::phone_default(), TurnConfig::livekit_189()] {
+            assert_eq!(config(&Config { turns, ..Config::default() }), Ok(()));
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_the_fields_name() {
+        let check = |json: &str, field: &str| {
+            let turns: TurnConfig = serde_json::from_str(json).unwrap();
+            assert_eq!(super::turns(&turns).unwrap_err().field, field);
+        };
+        check(r#"{"vad":{"activation":1.1}}"#, "turns.vad.activation");
+        check(r#"{"vad":{"deactivation":0.9}}"#, "turns.vad.deactivation");
+        check(r#"{"endpointing":{"max_delay_ms":100}}"#, "turns.endpointing.max_delay_ms");
+        check(r#"{"endpointing":{"alpha":1.0}}"#, "turns.endpointing.alpha");
+        check(
+            r#"{"endpointing":{"text_rules":{"number_ms":99999}}}"#,
+            "turns.endpointing.text_rules.number_ms",
+        );
+        check(r#"{"silence":{"deadlines_ms":[8000,10]}}"#, "turns.silence.deadlines_ms[1]");
+        check(r#"{"watchdog":{"filler_ms":13000}}"#, "turns.watchdog.apology_ms");
+        check(r#"{"watchdog":{"apology_ms":20000}}"#, "turns.watchdog.rescue_ms");
+        check(r#"{"digits":{"terminator":"x"}}"#, "turns.digits.terminator");
+        check(r#"{"preemptive":{"llm":false,"tts":true}}"#, "turns.preemptive.tts");
+        check(r#"{"text":{"syllables_per_s":0.0}}"#, "turns.text.syllables_per_s");
+        check(r#"{"turn_model":{"threshold":2.0}}"#, "turns.turn_model.threshold");
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        assert!(serde_json::from_str::<TurnConfig>(r#"{"endpointing":{"min_delay":1}}"#).is_err());
+    }
+
+    #[test]
+    fn tools_are_checked() {
+        let tool =
+            |name: &str| ToolSpec { name: name.to_owned(), ..crate::builtin::spec("end_call").unwrap() };
+        let check = |tools: Vec<ToolSpec>, field: &str| {
+            assert_eq!(config(&Config { tools, ..Config::default() }).unwrap_err().field, field);
+        };
+        check(vec![tool("with space")], "tools[0].name");
+        check(vec![tool("twice"), tool("twice")], "tools[1].name");
+        check(vec![ToolSpec { parameters: serde_json::json!([]), ..tool("a") }], "tools[0].parameters");
+        check(vec![ToolSpec { timeout_ms: 0, ..tool("a") }], "tools[0].timeout_ms");
+    }
+
+    use crate::ToolSpec;
 }

@@ -156,7 +156,7 @@ impl Dialogue {
         }
         if self.runs_a_tool() && self.config.turns.tools.filler_after_ms.is_some() {
             // The tool's own fillers bridge the wait.
-            self.waits.owed = Some(self.now);
+            self.waits.snooze = self.now + SNOOZE_MS;
             return;
         }
         let owed_ms = self.waits.owed.map_or(0, |since| self.now.since(since));

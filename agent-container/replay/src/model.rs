@@ -263,7 +263,10 @@ fn excused(recording: &Recording) -> Vec<(u64, u64)> {
             JournalLine::In { at, input: Input::Transfer { .. } | Input::Line(_) } => {
                 spans.extend(open.take().map(|from| (from, at.as_ms())));
             }
-            JournalLine::In { at, input: Input::Digit(_) | Input::Tool { .. } | Input::Stt(Stt::Final { .. }) } => spans.push((at.as_ms(), at.as_ms())),
+            JournalLine::In {
+                at,
+                input: Input::Digit(_) | Input::Tool { .. } | Input::Stt(Stt::Final { .. }),
+            } => spans.push((at.as_ms(), at.as_ms())),
             _ => {}
         }
     }

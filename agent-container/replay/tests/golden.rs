@@ -1,6 +1,8 @@
 //! The timelines recorded from livekit-agents 1.8.9: the same events within one tick, deliberate differences
 //! listed, and the list exact.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
