@@ -113,12 +113,12 @@ fn question(request: &Value) -> Question {
     for message in
         request["messages"].as_array().into_iter().flatten().filter(|message| message["role"] == "user")
     {
-        let results = message["content"]
+        let mut results = message["content"]
             .as_array()
             .into_iter()
             .flatten()
             .filter(|block| block["type"] == "tool_result");
-        if let Some(result) = results.last() {
+        if let Some(result) = results.next_back() {
             question.tool_result = Some(content(&result["content"]));
         }
         let said = content(&message["content"]);

@@ -2,6 +2,8 @@
 //!
 //! The SDKs live in `<target>/venv-sdk`, made on first use and again when `sdk/requirements.txt` changes.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;

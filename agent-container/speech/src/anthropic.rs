@@ -117,41 +117,41 @@ pub(crate) struct AnthropicStream {
 
 impl AnthropicStream {
     pub(crate) fn decode(&mut self, event: &SseEvent) -> Result<Vec<ChatEvent>, Fault> {
-        let message: Message = serde_json::from_str(&event.data).map_err(|error| {
+        let message: Event = serde_json::from_str(&event.data).map_err(|error| {
             Fault::malformed(Vendor::Anthropic, &format!("event: {:?}", error.classify()))
         })?;
         Ok(match message {
-            Message::MessageStart { message } => {
+            Event::MessageStart { message } => {
                 self.count(message.usage);
                 Vec::new()
             }
-            Message::ContentBlockStart { index, content_block: Block::ToolUse { id, name } } => {
+            Event::ContentBlockStart { index, content_block: Block::ToolUse { id, name } } => {
                 self.call = Some((index, ToolCall { id, name, arguments: String::new() }));
                 Vec::new()
             }
-            Message::ContentBlockStart { content_block: Block::Text { text }, .. } => said(text),
-            Message::ContentBlockDelta { delta: Delta::TextDelta { text }, .. } => said(text),
-            Message::ContentBlockDelta { index, delta: Delta::InputJsonDelta { partial_json } } => {
+            Event::ContentBlockStart { content_block: Block::Text { text }, .. } => said(text),
+            Event::ContentBlockDelta { delta: Piece::TextDelta { text }, .. } => said(text),
+            Event::ContentBlockDelta { index, delta: Piece::InputJsonDelta { partial_json } } => {
                 if let Some((_, call)) = self.call.as_mut().filter(|(at, _)| *at == index) {
                     call.arguments.push_str(&partial_json);
                 }
                 Vec::new()
             }
-            Message::ContentBlockStop { index } => {
+            Event::ContentBlockStop { index } => {
                 let call = self.call.take_if(|(at, _)| *at == index);
                 self.called |= call.is_some();
                 call.map(|(_, call)| ChatEvent::ToolCall(call)).into_iter().collect()
             }
-            Message::MessageDelta { delta, usage } => {
+            Event::MessageDelta { delta, usage } => {
                 self.count(usage);
                 self.reason = delta.stop_reason.or(self.reason.take());
                 Vec::new()
             }
-            Message::MessageStop => self.finish(),
-            Message::Error { error } => {
+            Event::MessageStop => self.finish(),
+            Event::Error { error } => {
                 return Err(Fault::reported(Vendor::Anthropic, &error.kind, &error.message));
             }
-            Message::ContentBlockStart { .. } | Message::ContentBlockDelta { .. } | Message::Other => {
+            Event::ContentBlockStart { .. } | Event::ContentBlockDelta { .. } | Event::Other => {
                 vec![ChatEvent::Ignored("event without words".to_owned())]
             }
         })
@@ -192,7 +192,7 @@ fn said(text: String) -> Vec<ChatEvent> {
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Message {
+enum Event {
     MessageStart {
         message: Start,
     },
@@ -202,7 +202,7 @@ enum Message {
     },
     ContentBlockDelta {
         index: u64,
-        delta: Delta,
+        delta: Piece,
     },
     ContentBlockStop {
         index: u64,
@@ -241,7 +241,7 @@ enum Block {
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Delta {
+enum Piece {
     TextDelta {
         text: String,
     },

@@ -157,20 +157,25 @@ pub enum FinishReason {
     Other(String),
 }
 
+enum Protocol {
+    Messages,
+    Completions,
+}
+
 impl LlmConfig {
     /// The request for a streamed reply. To cancel, drop the response: the vendor stops at the reset stream.
     pub fn request(&self, chat: &ChatRequest) -> HttpRequest {
-        match self.vendor {
-            Vendor::Anthropic => anthropic::request(self, chat),
-            _ => openai_chat::request(self, chat),
+        match self.protocol() {
+            Protocol::Messages => anthropic::request(self, chat),
+            Protocol::Completions => openai_chat::request(self, chat),
         }
     }
 
     /// Reads the answer to one request.
     pub fn stream(&self) -> ChatStream {
-        let decoder = match self.vendor {
-            Vendor::Anthropic => Decoder::Anthropic(AnthropicStream::default()),
-            _ => Decoder::OpenAi(OpenAiStream::new(self.vendor)),
+        let decoder = match self.protocol() {
+            Protocol::Messages => Decoder::Anthropic(AnthropicStream::default()),
+            Protocol::Completions => Decoder::OpenAi(OpenAiStream::new(self.vendor)),
         };
         ChatStream { vendor: self.vendor, sse: SseReader::new(), decoder, done: false }
     }
@@ -182,17 +187,27 @@ impl LlmConfig {
 
     /// A cheap request that opens or keeps a connection.
     pub fn warm_up(&self) -> HttpRequest {
-        let url = match self.vendor {
-            Vendor::Anthropic => self.endpoint.http("/v1/models"),
-            _ => openai_chat::url(self, "/models"),
+        let url = match self.protocol() {
+            Protocol::Messages => self.endpoint.http("/v1/models"),
+            Protocol::Completions => openai_chat::url(self, "/models"),
         };
         HttpRequest { method: Method::Get, url, headers: self.headers(), body: Default::default() }
     }
 
     pub(crate) fn headers(&self) -> Vec<crate::Header> {
+        match self.protocol() {
+            Protocol::Messages => anthropic::headers(&self.endpoint),
+            Protocol::Completions => openai_chat::headers(&self.endpoint),
+        }
+    }
+
+    /// Everybody but Anthropic who offers a model offers it by OpenAI's protocol.
+    fn protocol(&self) -> Protocol {
         match self.vendor {
-            Vendor::Anthropic => anthropic::headers(&self.endpoint),
-            _ => openai_chat::headers(&self.endpoint),
+            Vendor::Anthropic => Protocol::Messages,
+            Vendor::OpenAi | Vendor::Groq | Vendor::Deepgram | Vendor::ElevenLabs | Vendor::AssemblyAi => {
+                Protocol::Completions
+            }
         }
     }
 }

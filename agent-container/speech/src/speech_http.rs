@@ -159,7 +159,7 @@ impl TtsStream {
         }
         let at = self.channel;
         self.channel = (at + samples.len()) % channels;
-        let first = |(n, sample)| ((at + n) % channels == 0).then_some(sample);
+        let first = |(n, sample): (usize, i16)| (at + n).is_multiple_of(channels).then_some(sample);
         samples.into_iter().enumerate().filter_map(first).collect()
     }
 }

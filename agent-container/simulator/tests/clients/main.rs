@@ -1,5 +1,7 @@
 //! Our own clients, over real sockets, against the simulator.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod faults;
 mod hearing;
 mod realtime;

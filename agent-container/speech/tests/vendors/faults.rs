@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use speech::{Blame, Fault, FaultKind, Retry, Vendor};
 
-fn refused(status: u16, headers: &[(&str, &str)], body: &str) -> Fault {
+type Headers = &'static [(&'static str, &'static str)];
+
+fn refused(status: u16, headers: Headers, body: &str) -> Fault {
     let headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
     Fault::from_response(Vendor::OpenAi, status, &headers, body.as_bytes())
 }
@@ -56,7 +58,7 @@ fn every_vendors_refusal_is_understood() {
 
 #[test]
 fn waits_are_honoured_when_a_caller_can_bear_them() {
-    let cases: &[(u16, &[(&str, &str)], Retry)] = &[
+    let cases: &[(u16, Headers, Retry)] = &[
         (429, &[("retry-after-ms", "120"), ("retry-after", "9")], Retry::After(Duration::from_millis(120))),
         (429, &[("Retry-After", "1.5")], Retry::After(Duration::from_millis(1500))),
         (429, &[("retry-after", "30")], Retry::Never),

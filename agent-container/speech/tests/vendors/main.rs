@@ -1,5 +1,7 @@
 //! What goes to each vendor and what its answers mean, as tables.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 mod anthropic;
 mod assemblyai;
 mod deepgram_aura;
