@@ -53,7 +53,10 @@
 mod agent;
 mod call_record;
 mod end_reason;
+mod end_verdict;
+mod event;
 mod fact;
+mod facts;
 mod fault;
 mod id;
 mod invalid;
@@ -71,10 +74,12 @@ mod write;
 pub use agent::{AgentConfig, AgentLimits, Tool, ToolClass, VendorChoice, Vendors};
 pub use call_record::{CallRecord, CallState};
 pub use end_reason::EndReason;
-pub use fact::{
-    AgentReport, Arrival, CarrierStatus, ConnectEnd, Event, Fact, FactKey, Facts, Leg, LegStatus, Next,
-    OperatorAct, ParticipantEvent, Party, Presence, Report, RoomEvent, Sweep, VoicemailEvent,
+pub use event::{
+    AgentReport, Arrival, CarrierStatus, ConnectEnd, Event, Leg, LegStatus, Next, OperatorAct,
+    ParticipantEvent, Party, Presence, Report, RoomEvent, Sweep, VoicemailEvent,
 };
+pub use fact::{Fact, FactKey};
+pub use facts::Facts;
 pub use fault::{CallerHears, Fault, Faulty, Retry, Whose};
 pub use id::{AgentId, CallId, JobId, LegId, RoomName, UserId, VoiceId, WorkerId};
 pub use invalid::{Config, Invalid};

@@ -7,13 +7,16 @@
 //!                   └────┘ begin, when the lease of the first has run out
 //! ```
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::{IdempotencyKey, WallTime};
 
 use crate::error::StoreError;
-use crate::item::{self, Item, n, s};
+use crate::item::{self, n, s};
 use crate::keys;
 use crate::store::{Store, values};
 
@@ -47,15 +50,14 @@ impl Store {
         lease_until: WallTime,
         expires_at: WallTime,
     ) -> Result<Begin, StoreError> {
+        let ours = new_name();
         let mut item = item::key_of(keys::seen(key));
         item.insert("status".to_owned(), s("begun"));
+        item.insert("begun_by".to_owned(), s(&ours));
         item.insert("lease_until".to_owned(), n(lease_until.as_millis()));
         item.insert(keys::EXPIRES_AT.to_owned(), item::ttl(expires_at));
-        let sent = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
+        let request = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let sent = request
             .condition_expression(MAY_BEGIN)
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#expires", keys::EXPIRES_AT)
@@ -67,22 +69,31 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let error = match sent {
-            Ok(_) => return Ok(Begin::Started),
-            Err(error) => error,
-        };
-        if let SdkError::ServiceError(context) = &error
-            && let PutItemError::ConditionalCheckFailedException(failed) = context.err()
-        {
-            return Ok(failed.item.as_ref().map_or(Begin::InProgress, what_is_known));
+        match sent {
+            Ok(_) => Ok(Begin::Started),
+            Err(SdkError::ServiceError(context)) if context.err().is_conditional_check_failed_exception() => {
+                Ok(what_is_known(context.err(), &ours))
+            }
+            Err(error) => Err(StoreError::from_sdk(&error)),
         }
-        Err(StoreError::from_sdk(&error))
     }
 }
 
-fn what_is_known(item: &Item) -> Begin {
-    match (item::text(item, "status"), item::text(item, "response")) {
-        (Some("done"), Some(response)) => Begin::Done(response.to_owned()),
+/// A name nobody else uses: random for the process, counted within it.
+fn new_name() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{:016x}{:016x}", RandomState::new().hash_one(count), RandomState::new().hash_one(count))
+}
+
+/// What the item says that kept us from beginning. It may be our own: the answer to the first attempt
+/// was lost on the way.
+fn what_is_known(error: &PutItemError, ours: &str) -> Begin {
+    let PutItemError::ConditionalCheckFailedException(failed) = error else { return Begin::InProgress };
+    let Some(item) = &failed.item else { return Begin::InProgress };
+    match (item::text(item, "status"), item::text(item, "response"), item::text(item, "begun_by")) {
+        (Some("done"), Some(response), _) => Begin::Done(response.to_owned()),
+        (Some("begun"), _, Some(by)) if by == ours => Begin::Started,
         _ => Begin::InProgress,
     }
 }

@@ -25,9 +25,9 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use domain::{Faulty, Retry, Whose, Write};
+use domain::{Faulty, IdempotencyKey, Retry, Whose, Write};
 use sample::{add, arrived, at, call, completed, done, opening, seed, take};
-use store::{Applied, Query, Refusal, Store, StoreError, client};
+use store::{Applied, Begin, Query, Refusal, Store, StoreError, client};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -206,6 +206,14 @@ async fn a_place_is_given_back_once_though_the_answer_is_lost() {
     }
     assert_eq!(sound.active_calls().await.unwrap(), 0);
     assert!(sound.call(&call(1), at(60)).await.unwrap().unwrap().record.is_over());
+}
+
+#[tokio::test]
+async fn a_request_whose_beginning_was_not_confirmed_is_still_ours() {
+    let (store, sound) = faulty("PutItem", &[Fault::AnswerLost], Fault::Passes).await;
+    let key = IdempotencyKey::new("token", "r1");
+    assert_eq!(store.begin(&key, at(0), at(10), at(60)).await, Ok(Begin::Started));
+    assert_eq!(sound.begin(&key, at(1), at(11), at(60)).await, Ok(Begin::InProgress));
 }
 
 #[tokio::test]
