@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::binaries::binary;
 
 /// The port `cargo lambda invoke` asks when it is told none.
-pub const DEFAULT_PORT: u16 = 9000;
+pub(crate) const DEFAULT_PORT: u16 = 9000;
 
 /// It reads the workspace's metadata first, which a compiler beside it can hold up.
 const START_LIMIT: Duration = Duration::from_secs(60);

@@ -68,8 +68,9 @@ pub async fn place(stack: &StackFile, plan: &CallPlan, announce: impl Fn(&str)) 
     let mut legs = Vec::new();
     let mut next = call.until_dial().await?;
     while let Some(mut leg) = next {
-        let phone = IncomingCall::phone(&leg, &plan.phone_dir.join(legs.len().to_string()), &plan.caller, Vec::new());
-        let (ended, caller_left) = talk(&mut call, &mut leg, phone.await?, plan, &mut timeline).await?;
+        let dir = plan.phone_dir.join(legs.len().to_string());
+        let phone = IncomingCall::phone(&leg, &dir, &plan.caller, Vec::new()).await?;
+        let (ended, caller_left) = talk(&mut call, &mut leg, phone, plan, &mut timeline).await?;
         next = call.leg_ended(&mut leg, &ended.end, caller_left).await?;
         legs.push((leg, ended));
     }

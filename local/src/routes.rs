@@ -58,7 +58,7 @@ pub fn find(method: &Method, path: &str) -> Option<&'static Route> {
 
 /// Every function behind the front, each once.
 #[must_use]
-pub fn functions() -> Vec<&'static str> {
+pub(crate) fn functions() -> Vec<&'static str> {
     let mut functions: Vec<&str> = ROUTES.iter().map(|route| route.function).collect();
     functions.sort_unstable();
     functions.dedup();

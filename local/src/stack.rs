@@ -11,7 +11,7 @@ use servers::{Process, Servers, ServersOptions, free_tcp_port};
 use crate::binaries::binary;
 use crate::database::{LocalDatabase, TABLE};
 use crate::emulator::Emulator;
-use crate::environment::{self, AGENT_NAME, Shared, Vendors};
+use crate::environment::{self, AGENT_NAME, Vendors};
 use crate::front::Front;
 use crate::layout::Layout;
 use crate::report::Report;

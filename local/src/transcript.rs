@@ -16,7 +16,7 @@ pub fn journal(dir: &Path, call_id: &str) -> PathBuf {
 }
 
 /// Follows `journal` and hands each line of the conversation to `say`. Runs until it is dropped.
-pub async fn follow(journal: PathBuf, say: impl Fn(&str)) {
+pub(crate) async fn follow(journal: PathBuf, say: impl Fn(&str)) {
     let mut ticks = tokio::time::interval(EVERY);
     let file = loop {
         ticks.tick().await;

@@ -1,7 +1,7 @@
 //! TwiML as a carrier reads it. Written apart from the code that writes TwiML, so that one checks the other.
 
 use anyhow::{Context, Result, bail};
-use quick_xml::Reader;
+use quick_xml::{Reader, XmlVersion};
 use quick_xml::events::{BytesStart, Event};
 
 /// One instruction.
@@ -61,11 +61,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Verb>> {
             Event::Start(tag) => document.open(&tag)?,
             Event::Empty(tag) => {
                 document.open(&tag)?;
-                document.close(&tag.name().as_ref().to_vec());
+                document.close(tag.name().as_ref());
             }
             Event::End(tag) => document.close(tag.name().as_ref()),
-            Event::Text(text) => document.text.push_str(&text.decode()?),
-            Event::GeneralRef(entity) => document.entity(&entity.decode()?)?,
+            Event::Text(text) => document.text.push_str(&text),
+            Event::GeneralRef(entity) => document.entity(&entity)?,
             Event::Eof => break,
             _ => {}
         }
@@ -89,44 +89,44 @@ impl Document {
     fn open(&mut self, tag: &BytesStart<'_>) -> Result<()> {
         self.text.clear();
         match tag.name().as_ref() {
-            b"Response" => self.is_response = true,
-            b"Dial" => {
+            "Response" => self.is_response = true,
+            "Dial" => {
                 self.dial.action = attribute(tag, "action")?;
                 self.dial.timeout_s = attribute(tag, "timeout")?.and_then(|text| text.parse().ok());
             }
-            b"Sip" => {
+            "Sip" => {
                 self.dial.username = attribute(tag, "username")?.unwrap_or_default();
                 self.dial.password = attribute(tag, "password")?.unwrap_or_default();
                 self.dial.status_callback = attribute(tag, "statusCallback")?;
             }
-            b"Record" => {
+            "Record" => {
                 self.record = (attribute(tag, "action")?, attribute(tag, "recordingStatusCallback")?);
             }
-            b"Stream" => self.verbs.push(Verb::Stream(attribute(tag, "url")?.unwrap_or_default())),
+            "Stream" => self.verbs.push(Verb::Stream(attribute(tag, "url")?.unwrap_or_default())),
             _ => {}
         }
         Ok(())
     }
 
-    fn close(&mut self, name: &[u8]) {
+    fn close(&mut self, name: &str) {
         let text = std::mem::take(&mut self.text).trim().to_owned();
         let verb = match name {
-            b"Sip" => {
+            "Sip" => {
                 self.dial.address = text;
                 return;
             }
-            b"Response" | b"Connect" | b"Stream" | b"Parameter" => return,
-            b"Dial" => Verb::Dial(std::mem::take(&mut self.dial)),
-            b"Say" => Verb::Say(text),
-            b"Record" => {
+            "Response" | "Connect" | "Stream" | "Parameter" => return,
+            "Dial" => Verb::Dial(std::mem::take(&mut self.dial)),
+            "Say" => Verb::Say(text),
+            "Record" => {
                 let (action, recording_callback) = std::mem::take(&mut self.record);
                 Verb::Record { action, recording_callback }
             }
-            b"Redirect" => Verb::Redirect(text),
-            b"Reject" => Verb::Reject,
-            b"Hangup" => Verb::Hangup,
-            b"Pause" => Verb::Pause,
-            other => Verb::Other(String::from_utf8_lossy(other).into_owned()),
+            "Redirect" => Verb::Redirect(text),
+            "Reject" => Verb::Reject,
+            "Hangup" => Verb::Hangup,
+            "Pause" => Verb::Pause,
+            other => Verb::Other(other.to_owned()),
         };
         self.verbs.push(verb);
     }
@@ -147,7 +147,7 @@ impl Document {
 
 fn attribute(tag: &BytesStart<'_>, name: &str) -> Result<Option<String>> {
     let Some(attribute) = tag.try_get_attribute(name)? else { return Ok(None) };
-    Ok(Some(attribute.unescape_value()?.into_owned()))
+    Ok(Some(attribute.normalized_value(XmlVersion::Implicit1_0)?.into_owned()))
 }
 
 #[cfg(test)]

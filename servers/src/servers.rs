@@ -222,6 +222,8 @@ fn write_config(options: &ServersOptions, name: &str, text: &str) -> Result<Path
 }
 
 /// Media on the loopback interface only: without `interfaces` and `ips` it also opens its port on the machine's own address.
+/// `target_load`: a worker that reports more is given no job (0.7 by default, of 1). Here the worker shares its processors with
+/// everything else, compilers included, so only its own limit of calls counts.
 fn livekit_config(options: &ServersOptions, ports: Ports) -> String {
     let Ports { redis, livekit, livekit_rtc_tcp, livekit_rtc_udp, .. } = ports;
     let ServersOptions { api_key, api_secret, webhook_url, .. } = options;
@@ -235,6 +237,7 @@ fn livekit_config(options: &ServersOptions, ports: Ports) -> String {
          rtc:\n  node_ip: 127.0.0.1\n  enable_loopback_candidate: true\n  use_external_ip: false\n\
          \x20 interfaces:\n    includes: [\"lo\"]\n  ips:\n    includes: [\"127.0.0.1/32\"]\n\
          \x20 udp_port: {livekit_rtc_udp}\n  tcp_port: {livekit_rtc_tcp}\n\
+         agents:\n  target_load: 2.0\n\
          redis:\n  address: 127.0.0.1:{redis}\n\
          keys:\n  {api_key}: {api_secret}\n\
          {webhook}"
