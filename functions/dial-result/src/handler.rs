@@ -64,6 +64,7 @@ impl DialResult {
         let admitted = admit(&self.carriers, &self.base_url, request, now)?;
         let result = webhook::dial_result(admitted.provider, &admitted.form).map_err(Reply::bad_form)?;
         let step = self.step(&admitted, &result.call)?;
+        log_result(&result);
         let known = self.load(&result.call, now).await;
         let decision = match step {
             Step::Connect => after_connection(admitted.provider, &result, known.as_ref(), now),
@@ -117,6 +118,16 @@ impl DialResult {
             }
         })
     }
+}
+
+/// What becomes of the caller never depends on the SIP status, but who looks for the cause wants it.
+fn log_result(result: &webhook::DialResult) {
+    tracing::info!(
+        { field::CALL } = %result.call,
+        { field::STATUS } = result.status.as_str(),
+        { field::SIP_STATUS } = result.sip_code,
+        "a step of a call ended"
+    );
 }
 
 fn ended(applied: &store::Applied, call: &CallId) -> bool {

@@ -128,8 +128,16 @@ impl Client {
     /// # Errors
     /// When the server refuses or does not answer in time.
     pub async fn participants(&self, room: &RoomName) -> Result<Vec<Participant>, LiveKitError> {
+        if !self.exists(room).await? {
+            return Ok(Vec::new());
+        }
         let list = self.ask("list participants", self.api().room().list_participants(room.as_str())).await;
         Ok(none_if_gone(list)?.into_iter().map(participant).collect())
+    }
+
+    /// Questions about a room that no server has are answered `unavailable`, after seconds.
+    async fn exists(&self, room: &RoomName) -> Result<bool, LiveKitError> {
+        Ok(!self.rooms(std::slice::from_ref(room)).await?.is_empty())
     }
 
     /// Takes somebody out of a room; a telephone is hung up. Whether they were there.

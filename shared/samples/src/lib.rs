@@ -6,6 +6,7 @@
 mod cases;
 mod event;
 mod livekit_server;
+mod runtime_api;
 mod snapshot;
 pub mod values;
 mod world;
@@ -13,6 +14,7 @@ mod world;
 pub use cases::{Case, all};
 pub use event::{Sent, project};
 pub use livekit_server::{Behaviour, LiveKitServer};
+pub use runtime_api::RuntimeApi;
 pub use snapshot::{check, check_event_files};
 pub use world::{World, ago, call, job, now, number};
 

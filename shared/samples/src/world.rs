@@ -47,7 +47,11 @@ impl World {
         tokio::spawn(dynoxide::server::serve_on(listener, memory));
         let database = client::local(&url);
         table::create_table(&database, TABLE).await.expect("a table");
-        let livekit = LiveKitServer::start(behaviour).await;
+        Self::at(database, LiveKitServer::start(behaviour).await).await
+    }
+
+    /// In a database whose table exists and is empty.
+    pub async fn at(database: aws_sdk_dynamodb::Client, livekit: LiveKitServer) -> Self {
         let settings = settings(&livekit.url);
         let world = Self {
             store: Store::new(database.clone(), TABLE),
@@ -58,6 +62,11 @@ impl World {
         };
         world.seed().await;
         world
+    }
+
+    /// The settings, as an environment.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        self.settings.clone()
     }
 
     /// With another value of a setting.

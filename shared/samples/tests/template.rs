@@ -24,7 +24,10 @@ fn block(text: &str, name: &str) -> String {
 
 /// Everything that follows `key:` on its line.
 fn values<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
-    text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix(key)?.strip_prefix(':')).map(str::trim).collect()
+    text.lines()
+        .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix(key)?.strip_prefix(':'))
+        .map(str::trim)
+        .collect()
 }
 
 #[test]
@@ -36,7 +39,10 @@ fn the_table_is_the_stores_own_definition() {
     }
     assert_eq!(table.matches("AttributeType").count(), defined.string_attributes.len());
     let keys = |pk: &str, sk: &str| {
-        [format!("{{ AttributeName: {pk}, KeyType: HASH }}"), format!("{{ AttributeName: {sk}, KeyType: RANGE }}")]
+        [
+            format!("{{ AttributeName: {pk}, KeyType: HASH }}"),
+            format!("{{ AttributeName: {sk}, KeyType: RANGE }}"),
+        ]
     };
     let (name, gsi_pk, gsi_sk) = defined.index;
     for key in keys(defined.key.0, defined.key.1).iter().chain(&keys(gsi_pk, gsi_sk)) {
@@ -71,7 +77,8 @@ fn every_route_is_there_with_its_method() {
             expected.insert(format!("POST {prefix}{route}"));
         }
     }
-    expected.extend(["POST /livekit-webhook", "POST /token", "POST /rooms", "GET /health"].map(str::to_owned));
+    expected
+        .extend(["POST /livekit-webhook", "POST /token", "POST /rooms", "GET /health"].map(str::to_owned));
     assert_eq!(routes, expected.iter().map(String::as_str).collect());
 }
 
