@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use domain::{AgentConfig, CallId, NumberConfig, User, Voice};
 
+use crate::call_view::FIELDS;
 use crate::calls;
 use crate::configurations;
 use crate::failure::Failure;
@@ -54,7 +55,7 @@ enum Command {
     #[command(subcommand)]
     Users(Verb),
     /// Calls and what became of them.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = FIELDS)]
     Calls(CallVerb),
 }
 

@@ -1,31 +1,36 @@
-//! A call as `--json` shows it. These names are stable.
-//!
-//! | field | |
-//! |---|---|
-//! | `call_id` | the carrier's id of the call, or `room:<name>` for calls by a SIP trunk |
-//! | `state` | `new`, `ringing`, `active`, `ended` |
-//! | `end_reason` | why it ended, one of `domain::EndReason`; `null` until then |
-//! | `fault` | whose doing the end was: `nobody`, `caller`, `us`, `carrier`, `live_kit`, `vendor`, `operator`, `aws` |
-//! | `retell_reason` | the nearest of Retell's `disconnection_reason`s |
-//! | `provider` | `twilio`, `telnyx`, `signalwire`, `sip` |
-//! | `direction` | `inbound`, `outbound` |
-//! | `road` | `sip`, `media-streams`, `legacy`, `voicemail`, `busy` |
-//! | `caller`, `caller_kind` | who called; `number`, `withheld`, `sip`, `client`, `short_code`, `other` |
-//! | `number`, `agent_id` | what was called, and who answers there |
-//! | `opened_at`, `ringing_at`, `answered_at`, `ended_at` | RFC 3339 in UTC, or `null` |
-//! | `duration_s` | seconds from answer to end |
-//! | `recording` | the carrier's id of the message left |
-//! | `contradicted` | the carrier reported two different ends |
-//! | `has_slot` | the call occupies one of the agents' places |
-//! | `summary` | the agent's figures of the call |
-//!
-//! `calls show` adds `events` (in the order of time: `at`, `source`, `key`, then the event's own fields,
-//! `type` among them) and `sessions` (an agent's stay each: `job`, `worker`, `room`, `identity`,
-//! `started_at`, `ended_at`).
+//! A call as `--json` shows it. The names are stable; [`FIELDS`] documents them.
 
 use domain::{CallRecord, EndReason, Fact, Facts, Session};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+
+/// The fields, as `ringdown calls --help` tells them.
+pub(crate) const FIELDS: &str = "\
+Fields of a call with --json (the names are stable; what is not known yet is null):
+  call_id        the carrier's id of the call, or room:<name> for a call by a SIP trunk
+  state          new, ringing, active, ended
+  end_reason     why it ended: caller_hangup, agent_hangup, max_duration, capacity_full, agent_absent, …
+  fault          whose doing the end was: nobody, caller, us, carrier, live_kit, vendor, operator, aws
+  retell_reason  the nearest of Retell's disconnection_reasons
+  provider       twilio, telnyx, signalwire, sip
+  direction      inbound, outbound
+  road           sip, media-streams, legacy, voicemail, busy
+  caller         who called
+  caller_kind    number, withheld, sip, client, short_code, other
+  number         the number called
+  agent_id       who answers there
+  opened_at      when it was first heard of: RFC 3339, UTC, as all times
+  ringing_at     when it began to ring
+  answered_at    when it was answered
+  ended_at       when it ended
+  duration_s     seconds from answer to end
+  recording      the carrier's id of the message left
+  contradicted   whether the carrier reported two different ends
+  has_slot       whether it occupies one of the agents' places
+  summary        the agent's figures of the call
+`calls show` adds
+  events         what happened, in the order of time: at, source, key, type and what the type brings
+  sessions       agents' stays: job, worker, room, identity, started_at, ended_at";
 
 /// A call as `--json` shows it.
 #[derive(Debug, Serialize)]
@@ -115,4 +120,22 @@ fn session(session: &Session) -> Value {
         "started_at": session.started_at.to_string(),
         "ended_at": session.ended_at.map(|at| at.to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_is_documented() {
+        let fact = Fact::room(domain::WallTime::from_secs(1), "EV_1", domain::RoomEvent::Started);
+        let (call, facts) = ("CA1".parse().unwrap(), Facts::from(vec![fact]));
+        let record = CallRecord::of(&call, &facts).unwrap();
+        let Value::Object(view) = json!(CallView::new(record, false).with_story(&facts, &[])) else {
+            panic!("a call is an object")
+        };
+        for field in view.keys() {
+            assert!(FIELDS.contains(&format!("\n  {field} ")), "{field}");
+        }
+    }
 }

@@ -5,8 +5,9 @@
 //! * `ringdown calls list|show <CALL>`
 //!
 //! With `--json` one JSON value is written to standard output; its field names are stable. A
-//! configuration's are those of the `domain` crate's types. A call's are those of [`call_view`]. A
-//! failure is `{"error": "…", "field": "…"}`, the field being the one a refusal is about, or `null`.
+//! configuration's are those of the `domain` crate's types, a call's are told by
+//! `ringdown calls --help`. A failure is `{"error": "…", "field": "…"}`, the field being the one a
+//! refusal is about, or `null`.
 //! The exit code is 0, 1 for a failure, 2 for a command that cannot be understood.
 
 mod arguments;
