@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn vendors_are_where_the_environment_says() {
-        let config = read(&[("OPENAI_BASE_URL", "http://127.0.0.1:1/v1"), ("DEEPGRAM_API_KEY", "k")]).unwrap();
+        let config =
+            read(&[("OPENAI_BASE_URL", "http://127.0.0.1:1/v1"), ("DEEPGRAM_API_KEY", "k")]).unwrap();
         assert_eq!(config.endpoints[&Vendor::OpenAi].base_url, "http://127.0.0.1:1/v1");
         assert_eq!(config.endpoints[&Vendor::Deepgram].base_url, Vendor::Deepgram.base_url());
         assert_eq!(config.endpoints[&Vendor::Deepgram].key.reveal(), "k");

@@ -22,12 +22,13 @@ use crate::call::call::Shared;
 use crate::call::journal::Journals;
 use crate::config::Config;
 use crate::drivers::vendors::Vendors;
+use crate::drivers::voice::Clips;
+use crate::health;
 use crate::net::{http, tls};
 use crate::roads::Rooms;
 use crate::supervisor::{Status, Supervisor, SupervisorSetup};
 use crate::worker::link::{Link, MakeRequest};
 use crate::worker::session::{Session, Settings};
-use crate::health;
 
 /// A worker's token is for one connection; the server looks at it once.
 const WORKER_TOKEN_TTL: Duration = Duration::from_secs(300);
@@ -57,8 +58,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         .install_recorder()
         .context("metrics")?;
     let status = Arc::new(Status::default());
-    let listener =
-        TcpListener::bind(config.health_addr).await.with_context(|| format!("HEALTH_ADDR {}", config.health_addr))?;
+    let listener = TcpListener::bind(config.health_addr)
+        .await
+        .with_context(|| format!("HEALTH_ADDR {}", config.health_addr))?;
     info!(address = %listener.local_addr()?, "health is served");
     let router = health::router(Arc::clone(&status), metrics, config.max_calls);
     let serving = tokio::spawn(axum::serve(listener, router).into_future());
@@ -96,6 +98,7 @@ async fn shared(config: &Config) -> anyhow::Result<Shared> {
         records,
         client: http::client().context("HTTP client")?,
         vendors: Vendors::default(),
+        clips: Clips::default(),
         endpoints: config.endpoints.clone(),
         journals,
         worker: worker_id()?,
@@ -146,4 +149,3 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     }
     .boxed())
 }
-

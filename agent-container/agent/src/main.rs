@@ -1,7 +1,7 @@
 //! The always-on container: `agent` serves calls, `agent healthcheck` asks a running one how it is.
 
-use std::process::ExitCode;
 use std::env;
+use std::process::ExitCode;
 
 use agent::config::{Config, health_addr};
 use agent::{container, health, logging};

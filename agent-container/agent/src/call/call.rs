@@ -27,6 +27,7 @@ use super::setup::{CallSetup, Endpoints};
 use super::station::StationEnd;
 use super::transfer::Transfers;
 use crate::drivers::vendors::Vendors;
+use crate::drivers::voice::Clips;
 
 /// Inputs that may wait for the dialogue; drivers wait beyond it.
 const INBOX_BOUND: usize = 256;
@@ -48,6 +49,8 @@ pub struct Shared {
     pub client: Client,
     /// Which vendors work.
     pub vendors: Vendors,
+    /// Phrases kept as audio.
+    pub clips: Clips,
     /// Where vendors are.
     pub endpoints: Endpoints,
     /// Journals.
@@ -158,8 +161,7 @@ impl Call {
             Err(error) => return self.unusable(&error),
         };
         let call_zero = Instant::now();
-        let mut journal =
-            self.shared.journals.open(&self.call_id, &wall_now().to_string(), &setup.dialogue);
+        let mut journal = self.shared.journals.open(&self.call_id, &wall_now().to_string(), &setup.dialogue);
         // A full channel means that it was retuned already.
         let _ = station.retune.try_send(inputs::vad_config(&setup.dialogue.turns.vad));
         self.talk(&mut dialogue, &mut journal, call_zero, &setup, station).await
@@ -216,6 +218,7 @@ impl Call {
             client: self.shared.client.clone(),
             vendors: self.shared.vendors.clone(),
             transfers: Arc::clone(&self.job.transfers),
+            clips: self.shared.clips.clone(),
             call_id: self.call_id.to_string(),
         };
         let mut effects = Effects::start(with, setup, station);
@@ -269,6 +272,7 @@ impl Call {
             self.reports.tell(report);
         }
         journal.input(now, &input);
+        effects.notice(&input);
         dialogue.handle(now, input);
         let mut left = None;
         while let Some(output) = dialogue.poll() {

@@ -3,22 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dialogue::{Input, Output, TransferId, TransferResult};
+use dialogue::{Input, LiveCommand, Output, TransferId, TransferResult, Vad};
 use line::LineCommand;
 use reqwest::Client;
-use tokio::sync::mpsc;
-use tracing::{debug, error};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tracing::error;
 
 use super::setup::CallSetup;
 use super::station::StationEnd;
 use super::transfer::Transfers;
-use crate::drivers::recogniser::{self, Recogniser};
+use crate::drivers::keys;
+use crate::drivers::live::{Live, LiveSetup};
+use crate::drivers::recogniser::{self, Recogniser, RecogniserSetup};
 use crate::drivers::tasks::Tasks;
 use crate::drivers::thinker::Thinker;
 use crate::drivers::tools::Tools;
 use crate::drivers::vendors::Vendors;
-use crate::drivers::voice::{self, Voice, VoiceSetup};
-use crate::drivers::keys;
+use crate::drivers::voice::{self, Clips, Voice, VoiceSetup};
 
 /// Commands to voice or recogniser that may wait. A driver that leaves so many unread is stuck.
 const COMMAND_BOUND: usize = 256;
@@ -36,6 +37,7 @@ pub struct Effects {
     line: mpsc::Sender<LineCommand>,
     voice: mpsc::Sender<voice::Command>,
     recogniser: mpsc::Sender<recogniser::Command>,
+    live: mpsc::Sender<LiveCommand>,
     thinker: Thinker,
     tools: Tools,
     transfers: Arc<dyn Transfers>,
@@ -55,6 +57,8 @@ pub struct EffectsSetup {
     pub vendors: Vendors,
     /// How callers are handed over.
     pub transfers: Arc<dyn Transfers>,
+    /// Phrases kept as audio.
+    pub clips: Clips,
     /// Name of the call, for tools.
     pub call_id: String,
 }
@@ -63,12 +67,8 @@ impl Effects {
     /// Starts the drivers: recogniser and voice connect at once.
     #[must_use]
     pub fn start(with: EffectsSetup, setup: &CallSetup, station: StationEnd) -> Self {
-        let EffectsSetup { inbox, line, client, vendors, transfers, call_id } = with;
+        let EffectsSetup { inbox, line, client, vendors, transfers, clips, call_id } = with;
         let mut tasks = Tasks::default();
-        let (recogniser, commands) = mpsc::channel(COMMAND_BOUND);
-        let hearing =
-            Recogniser::new(setup.stt.clone(), station.frames, commands, inbox.clone(), vendors.clone());
-        tasks.spawn(hearing.run());
         let (voice, commands) = mpsc::channel(COMMAND_BOUND);
         let speaking = Voice::new(VoiceSetup {
             chain: setup.tts.clone(),
@@ -77,14 +77,47 @@ impl Effects {
             commands,
             inbox: inbox.clone(),
             vendors: vendors.clone(),
+            client: client.clone(),
+            clips,
         });
         tasks.spawn(speaking.run());
+        let (recogniser, recogniser_rx) = mpsc::channel(COMMAND_BOUND);
+        let (live, commands) = mpsc::channel(COMMAND_BOUND);
+        match setup.live.clone() {
+            Some(config) => {
+                let (frames, inbox, voice) = (station.frames, inbox.clone(), voice.clone());
+                let vendors = vendors.clone();
+                tasks.spawn(Live::new(LiveSetup { config, frames, commands, inbox, voice, vendors }).run());
+            }
+            None => {
+                let hearing = RecogniserSetup {
+                    chain: setup.stt.clone(),
+                    frames: station.frames,
+                    commands: recogniser_rx,
+                    inbox: inbox.clone(),
+                    vendors: vendors.clone(),
+                    client: client.clone(),
+                };
+                tasks.spawn(Recogniser::new(hearing).run());
+            }
+        }
         let thinker =
             Thinker::new(setup.llm.clone(), &setup.dialogue.tools, client.clone(), inbox.clone(), vendors);
         tasks.spawn(thinker.warm_up());
         let tools = Tools::new(setup.tools.clone(), call_id, client, inbox.clone());
         let transfer_targets = setup.dialogue.transfer_targets.clone();
-        Self { tasks, inbox, line, voice, recogniser, thinker, tools, transfers, transfer_targets }
+        Self { tasks, inbox, line, voice, recogniser, live, thinker, tools, transfers, transfer_targets }
+    }
+
+    /// What reaches the dialogue and concerns a driver too.
+    pub fn notice(&mut self, input: &Input) {
+        let command = match input {
+            Input::Vad(Vad::Started { .. }) => recogniser::Command::SpeechStarted,
+            Input::Vad(Vad::Ended { .. }) => recogniser::Command::SpeechEnded,
+            _ => return,
+        };
+        // Only vendors without a live session need it; a stuck recogniser is found by the next wish.
+        let _ = self.recogniser.try_send(command);
     }
 
     /// Carries out one wish.
@@ -108,7 +141,7 @@ impl Effects {
                 self.tasks.spawn(keys::press(digits, self.line.clone()));
             }
             Output::Transfer { id, to } => self.transfer(id, to),
-            Output::Live(command) => debug!(?command, "no speech-to-speech session"),
+            Output::Live(command) => return self.tell_live(command),
             // The end of the call, and announcements: whoever reads the outputs beside us does that.
             Output::Voicemail
             | Output::Leave(_)
@@ -129,10 +162,24 @@ impl Effects {
     }
 
     fn tell_recogniser(&self, command: recogniser::Command) -> Result<(), Stuck> {
-        self.recogniser.try_send(command).map_err(|_| {
-            error!("the recogniser takes no commands");
-            Stuck
-        })
+        match self.recogniser.try_send(command) {
+            // Without a recogniser (speech to speech, or none configured) there is nothing to tell.
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+            Err(TrySendError::Full(_)) => {
+                error!("the recogniser takes no commands");
+                Err(Stuck)
+            }
+        }
+    }
+
+    fn tell_live(&self, command: LiveCommand) -> Result<(), Stuck> {
+        match self.live.try_send(command) {
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+            Err(TrySendError::Full(_)) => {
+                error!("the speech-to-speech session takes no commands");
+                Err(Stuck)
+            }
+        }
     }
 
     /// Gives the dialogue an input of our own, without waiting here.

@@ -71,7 +71,12 @@ impl Ending {
 
     /// The dialogue left.
     #[must_use]
-    pub const fn of_dialogue(leave: LeaveReason, line: Option<LineEnd>, answered: bool, culprit: Culprit) -> Self {
+    pub const fn of_dialogue(
+        leave: LeaveReason,
+        line: Option<LineEnd>,
+        answered: bool,
+        culprit: Culprit,
+    ) -> Self {
         if let Some(end) = line {
             return Self::of_line(end, answered);
         }

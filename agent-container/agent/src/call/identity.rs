@@ -25,7 +25,12 @@ pub fn variables(metadata: &JobMetadata, now: WallTime) -> Variables {
         Caller::Number(number) => number.as_str().to_owned(),
         _ => String::new(),
     };
-    Variables { caller, number: metadata.number.as_str().to_owned(), time: spoken(now), ..Variables::default() }
+    Variables {
+        caller,
+        number: metadata.number.as_str().to_owned(),
+        time: spoken(now),
+        ..Variables::default()
+    }
 }
 
 /// The same for a call that came without a dispatch of ours.
@@ -37,7 +42,8 @@ pub async fn of_attributes(
     attributes: &Attributes,
     now: WallTime,
 ) -> Result<(AgentId, Variables), EndReason> {
-    let find = |names: [&str; 2]| names.iter().find_map(|name| E164::new(attributes.get(*name)?.as_str()).ok());
+    let find =
+        |names: [&str; 2]| names.iter().find_map(|name| E164::new(attributes.get(*name)?.as_str()).ok());
     let Some(number) = find(CALLED) else {
         warn!("the called number is not known");
         return Err(EndReason::UnknownNumber);

@@ -42,5 +42,6 @@ pub fn vad_config(config: &dialogue::VadConfig) -> VadConfig {
         deactivation: config.deactivation,
         min_speech_ms: narrow(config.min_speech_ms),
         min_silence_ms: narrow(config.min_silence_ms),
+        ..VadConfig::default()
     }
 }

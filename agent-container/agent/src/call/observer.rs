@@ -78,7 +78,10 @@ impl Observer {
                 let mut values: Vec<u64> = self.turns.iter().filter_map(|turn| of(&turn.deltas)).collect();
                 values.sort_unstable();
                 let at = |percent: usize| values.get((values.len() * percent).div_ceil(100).max(1) - 1);
-                Some(((*name).to_owned(), json!({"p50_ms": at(50)?, "p95_ms": at(95)?, "count": values.len()})))
+                Some((
+                    (*name).to_owned(),
+                    json!({"p50_ms": at(50)?, "p95_ms": at(95)?, "count": values.len()}),
+                ))
             })
             .collect();
         let count = |outcome| self.turns.iter().filter(|turn| turn.outcome == outcome).count();

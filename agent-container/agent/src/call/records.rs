@@ -31,11 +31,15 @@ pub trait Records: std::fmt::Debug + Send + Sync {
 
 impl Records for Store {
     fn bundle<'a>(&'a self, agent: &'a AgentId) -> Asked<'a, Option<Bundle>> {
-        Box::pin(async move { self.agent_bundle(agent).await.map_err(|error| RecordsError(error.to_string())) })
+        Box::pin(
+            async move { self.agent_bundle(agent).await.map_err(|error| RecordsError(error.to_string())) },
+        )
     }
 
     fn number<'a>(&'a self, number: &'a E164) -> Asked<'a, Option<NumberConfig>> {
-        Box::pin(async move { Store::number(self, number).await.map_err(|error| RecordsError(error.to_string())) })
+        Box::pin(
+            async move { Store::number(self, number).await.map_err(|error| RecordsError(error.to_string())) },
+        )
     }
 
     fn write(&self, writes: Vec<Write>) -> Asked<'_, ()> {

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use audio::PIPELINE_HZ;
-use dialogue::{Config, ConfigError, Road, Variables};
+use dialogue::{Config, ConfigError, EndBy, Road, ToolSpec, Variables};
 use domain::{AgentConfig, Tool, VendorChoice};
+use serde::Deserialize;
 use serde_json::Value;
-use speech::{Endpoint, LlmConfig, LlmOptions, SttConfig, SttOptions, TtsConfig, Vendor, VoiceSettings};
+use speech::{
+    Endpoint, LlmConfig, LlmOptions, RealtimeConfig, SttConfig, SttOptions, SttVendor, TtsConfig,
+    TurnDetection, Vendor, VoiceSettings,
+};
 use thiserror::Error;
 
 use super::records::Bundle;
@@ -49,6 +53,8 @@ pub struct CallSetup {
     pub llm: Vec<LlmConfig>,
     /// Voices in order.
     pub tts: Vec<TtsConfig>,
+    /// Speech to speech, in place of the three.
+    pub live: Option<RealtimeConfig>,
     /// Tools over HTTP, by name.
     pub tools: BTreeMap<String, Tool>,
 }
@@ -58,20 +64,74 @@ impl CallSetup {
     ///
     /// # Errors
     /// The configuration cannot be used; the field is named.
-    pub fn new(bundle: &Bundle, endpoints: &Endpoints, variables: &Variables, road: Road) -> Result<Self, SetupError> {
+    pub fn new(
+        bundle: &Bundle,
+        endpoints: &Endpoints,
+        variables: &Variables,
+        road: Road,
+    ) -> Result<Self, SetupError> {
         let agent = &bundle.agent;
         let stt = choices("vendors.stt", &agent.vendors.stt);
         let llm = choices("vendors.llm", &agent.vendors.llm);
         let tts = choices("vendors.tts", &agent.vendors.tts);
+        let stt: Vec<SttConfig> = stt.map(|c| c.stt(endpoints, agent)).collect::<Result<_, _>>()?;
+        let mut dialogue = Config::for_agent(agent, variables, road)?;
+        if let Some(first) = stt.first() {
+            suit(&mut dialogue, first.vendor);
+        }
+        let live = agent.vendors.s2s.as_ref().map(|choice| Choice::new("vendors.s2s", choice));
+        let live = live.map(|choice| choice.live(endpoints, agent, &dialogue)).transpose()?;
         Ok(Self {
-            dialogue: Config::for_agent(agent, variables, road)?,
-            stt: stt.map(|c| c.stt(endpoints, agent)).collect::<Result<_, _>>()?,
+            dialogue,
+            live,
+            stt,
             llm: llm.map(|c| c.llm(endpoints, agent)).collect::<Result<_, _>>()?,
             tts: tts.map(|c| c.tts(endpoints, bundle)).collect::<Result<_, _>>()?,
             tools: agent.tools.iter().map(|tool| (tool.name.clone(), tool.clone())).collect(),
         })
     }
 }
+
+/// Options of a speech-to-speech vendor.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+struct LiveOptions {
+    voice: String,
+    transcription_model: Option<String>,
+    threshold: f32,
+    prefix_padding_ms: u32,
+    silence_ms: u32,
+}
+
+impl Default for LiveOptions {
+    /// The vendor's own threshold and padding, and its documented silence, which its sample sessions contradict
+    /// (vendors.md, section 4: always set it).
+    fn default() -> Self {
+        Self {
+            voice: String::new(),
+            transcription_model: None,
+            threshold: 0.5,
+            prefix_padding_ms: 300,
+            silence_ms: 500,
+        }
+    }
+}
+
+/// How turns end with this recogniser.
+fn suit(dialogue: &mut Config, vendor: SttVendor) {
+    match vendor {
+        SttVendor::Deepgram | SttVendor::AssemblyAi => {}
+        SttVendor::DeepgramFlux => dialogue.turns.endpointing.end_by = EndBy::Stt,
+        SttVendor::OpenAi | SttVendor::Groq => {
+            dialogue.turns.recogniser.streams_words = false;
+            dialogue.turns.recogniser.wait_ms =
+                dialogue.turns.recogniser.wait_ms.map(|ms| ms.max(WHOLE_UTTERANCE_MS));
+        }
+    }
+}
+
+/// How long a transcript of a whole utterance may take (pipecat's P99 of OpenAI and Groq: 1.5 and 2 s).
+const WHOLE_UTTERANCE_MS: u64 = 2500;
 
 /// One vendor of a chain, its options taken apart.
 struct Choice<'a> {
@@ -126,7 +186,7 @@ impl<'a> Choice<'a> {
     }
 
     fn stt(mut self, endpoints: &Endpoints, agent: &AgentConfig) -> Result<SttConfig, SetupError> {
-        let vendor: speech::SttVendor = self.protocol()?;
+        let vendor: SttVendor = self.protocol()?;
         let endpoint = self.endpoint(endpoints, vendor.vendor());
         let mut options: SttOptions = self.known(&[
             "endpointing_ms",
@@ -153,6 +213,44 @@ impl<'a> Choice<'a> {
         options.max_tokens.get_or_insert(agent.limits.max_reply_tokens);
         options.extra = std::mem::take(&mut self.options).into_iter().collect();
         Ok(LlmConfig { vendor, endpoint, model: self.choice.model.clone(), options })
+    }
+
+    fn live(
+        mut self,
+        endpoints: &Endpoints,
+        agent: &AgentConfig,
+        dialogue: &Config,
+    ) -> Result<RealtimeConfig, SetupError> {
+        if self.choice.vendor != Vendor::OpenAi.name() {
+            return Err(self.unknown());
+        }
+        let endpoint = self.endpoint(endpoints, Vendor::OpenAi);
+        let own: LiveOptions =
+            self.known(&["voice", "transcription_model", "threshold", "prefix_padding_ms", "silence_ms"])?;
+        let tool = |spec: &ToolSpec| speech::Tool {
+            name: spec.name.clone(),
+            description: spec.description.clone(),
+            parameters: spec.parameters.clone(),
+        };
+        Ok(RealtimeConfig {
+            endpoint,
+            model: self.choice.model.clone(),
+            voice: own.voice,
+            instructions: dialogue.instructions.clone(),
+            tools: dialogue.tools.iter().map(tool).collect(),
+            tool_choice: speech::ToolChoice::Auto,
+            transcription_model: own.transcription_model,
+            language: agent.language.split('-').next().map(str::to_owned),
+            turns: TurnDetection::Server {
+                threshold: own.threshold,
+                prefix_padding_ms: own.prefix_padding_ms,
+                silence_ms: own.silence_ms,
+                idle_timeout_ms: None,
+            },
+            max_output_tokens: Some(agent.limits.max_reply_tokens),
+            history: Vec::new(),
+            extra: std::mem::take(&mut self.options).into_iter().collect(),
+        })
     }
 
     fn tts(mut self, endpoints: &Endpoints, bundle: &Bundle) -> Result<TtsConfig, SetupError> {

@@ -52,8 +52,14 @@ pub fn pair() -> (CallStation, StationEnd) {
     let (feed, playout) = playout::pair(move || ring.notify_one());
     let dropped = Arc::new(AtomicU64::new(0));
     let vad = Vad::new(VadConfig::default());
-    let station =
-        CallStation { vad, retuned, edges: edge_tx, frames: frame_tx, playout, dropped: Arc::clone(&dropped) };
+    let station = CallStation {
+        vad,
+        retuned,
+        edges: edge_tx,
+        frames: frame_tx,
+        playout,
+        dropped: Arc::clone(&dropped),
+    };
     (station, StationEnd { edges, frames, feed, bell, retune, dropped })
 }
 

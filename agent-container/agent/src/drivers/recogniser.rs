@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use dialogue::{Input, Stt as SttInput};
 use line::Frame;
+use reqwest::Client;
 use speech::{Fault, Retry, Stt, SttConfig, SttEvent, SttSocket, Vendor, WsMessage};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -41,6 +42,27 @@ pub enum Command {
     Flush,
     /// Connect anew: the session is deaf.
     Restart,
+    /// Our own ear heard speech begin.
+    SpeechStarted,
+    /// Our own ear heard speech end.
+    SpeechEnded,
+}
+
+/// What a recogniser is made of.
+#[derive(Debug)]
+pub struct RecogniserSetup {
+    /// Vendors in order.
+    pub chain: Vec<SttConfig>,
+    /// The caller.
+    pub frames: mpsc::Receiver<Frame>,
+    /// From the dialogue.
+    pub commands: mpsc::Receiver<Command>,
+    /// To the dialogue.
+    pub inbox: mpsc::Sender<Input>,
+    /// Which vendors work.
+    pub vendors: Vendors,
+    /// For vendors that hear over HTTP.
+    pub client: Client,
 }
 
 /// The recogniser's task.
@@ -50,15 +72,16 @@ pub struct Recogniser {
     at: usize,
     failures: u32,
     outage: bool,
-    frames: mpsc::Receiver<Frame>,
-    commands: mpsc::Receiver<Command>,
+    pub(super) frames: mpsc::Receiver<Frame>,
+    pub(super) commands: mpsc::Receiver<Command>,
     inbox: mpsc::Sender<Input>,
-    kept: KeptAudio,
+    pub(super) kept: KeptAudio,
     vendors: Vendors,
+    pub(super) client: Client,
 }
 
 /// Why a session ended.
-enum Ended {
+pub(super) enum Ended {
     /// The call is over.
     Call,
     /// The vendor failed.
@@ -68,17 +91,12 @@ enum Ended {
 }
 
 impl Recogniser {
-    /// A recogniser that asks the first vendor of `chain`, then the others.
+    /// A recogniser that asks the first vendor of the chain, then the others.
     #[must_use]
-    pub fn new(
-        chain: Vec<SttConfig>,
-        frames: mpsc::Receiver<Frame>,
-        commands: mpsc::Receiver<Command>,
-        inbox: mpsc::Sender<Input>,
-        vendors: Vendors,
-    ) -> Self {
+    pub fn new(setup: RecogniserSetup) -> Self {
+        let RecogniserSetup { chain, frames, commands, inbox, vendors, client } = setup;
         let kept = KeptAudio::default();
-        Self { chain, at: 0, failures: 0, outage: false, frames, commands, inbox, kept, vendors }
+        Self { chain, at: 0, failures: 0, outage: false, frames, commands, inbox, kept, vendors, client }
     }
 
     /// Runs until the frames end.
@@ -86,11 +104,9 @@ impl Recogniser {
         loop {
             let Some(config) = self.pick() else { return };
             let vendor = config.vendor.vendor();
-            let Stt::Socket(session) = Stt::new(config) else { return };
-            let ended = match self.open(&session, vendor).await {
-                Some(Ok(socket)) => self.serve(session, socket, vendor).await,
-                Some(Err(fault)) => Ended::Fault(fault),
-                None => Ended::Call,
+            let ended = match Stt::new(config) {
+                Stt::Socket(session) => self.connect_and_serve(session, vendor).await,
+                Stt::File(session) => self.serve_files(session, vendor).await,
             };
             match ended {
                 Ended::Call => return,
@@ -115,6 +131,14 @@ impl Recogniser {
         self.chain.get(self.at).cloned()
     }
 
+    async fn connect_and_serve(&mut self, session: SttSocket, vendor: Vendor) -> Ended {
+        match self.open(&session, vendor).await {
+            Some(Ok(socket)) => self.serve(session, socket, vendor).await,
+            Some(Err(fault)) => Ended::Fault(fault),
+            None => Ended::Call,
+        }
+    }
+
     /// Opens the socket while audio is kept; `None` when the call ended meanwhile.
     async fn open(&mut self, session: &SttSocket, vendor: Vendor) -> Option<Result<WebSocket, Fault>> {
         let request = session.connect();
@@ -128,7 +152,8 @@ impl Recogniser {
         debug!(detail = fault.detail, "what the recogniser's vendor said");
         self.vendors.failed(Kind::Stt, &fault);
         self.failures += 1;
-        let pause_ms = PAUSES_MS[usize::try_from(self.failures - 1).unwrap_or(usize::MAX).min(PAUSES_MS.len() - 1)];
+        let pause_ms =
+            PAUSES_MS[usize::try_from(self.failures - 1).unwrap_or(usize::MAX).min(PAUSES_MS.len() - 1)];
         if fault.retry() == Retry::Never || self.failures.is_multiple_of(FAILURES_PER_VENDOR) {
             self.at = (self.at + 1) % self.chain.len();
         }
@@ -176,6 +201,8 @@ impl Recogniser {
                 command = next_command(&mut self.commands) => match command {
                     Command::Flush => session.finalize(),
                     Command::Restart => return Ended::Restart,
+                    // A live session hears that itself.
+                    Command::SpeechStarted | Command::SpeechEnded => continue,
                 },
                 () = sleep_until(keep_alive_at) => {
                     sent_at = Instant::now();
@@ -192,7 +219,7 @@ impl Recogniser {
     }
 
     /// All frames that wait, as one piece.
-    fn gather(&mut self, first: Frame) -> Vec<i16> {
+    pub(super) fn gather(&mut self, first: Frame) -> Vec<i16> {
         let mut samples = first.to_vec();
         self.kept.push(first);
         while let Ok(frame) = self.frames.try_recv() {
@@ -205,6 +232,12 @@ impl Recogniser {
     async fn hear(&mut self, session: &mut SttSocket, message: WsMessage) -> Result<(), Fault> {
         let events = session.decode(message)?;
         let vendor = self.chain[self.at].vendor.vendor();
+        self.hand_on(&events, vendor).await;
+        Ok(())
+    }
+
+    /// Tells the dialogue what was heard.
+    pub(super) async fn hand_on(&mut self, events: &[SttEvent], vendor: Vendor) {
         for (index, event) in events.iter().enumerate() {
             self.note(event, vendor).await;
             let spoken_out = matches!(events.get(index + 1), Some(SttEvent::EndOfSpeech { .. }));
@@ -214,7 +247,6 @@ impl Recogniser {
                 let _ = self.inbox.send(Input::Stt(input)).await;
             }
         }
-        Ok(())
     }
 
     /// What an event means for the driver itself.
@@ -240,7 +272,9 @@ impl Recogniser {
 fn input_of(event: &SttEvent, spoken_out: bool, merged: bool) -> Option<SttInput> {
     match event {
         SttEvent::Interim(words) => Some(SttInput::Interim { text: words.text.clone() }),
-        SttEvent::Final(words) => Some(SttInput::Final { text: words.text.clone(), speech_final: spoken_out }),
+        SttEvent::Final(words) => {
+            Some(SttInput::Final { text: words.text.clone(), speech_final: spoken_out })
+        }
         SttEvent::EagerEndOfTurn(words) => Some(SttInput::EagerEnd { text: words.text.clone() }),
         SttEvent::TurnResumed => Some(SttInput::Resumed),
         SttEvent::EndOfTurn { .. } => Some(SttInput::EndOfTurn { text: None }),
@@ -260,7 +294,7 @@ async fn send(socket: &mut WebSocket, vendor: Vendor, messages: Vec<WsMessage>) 
     Ok(())
 }
 
-async fn next_command(commands: &mut mpsc::Receiver<Command>) -> Command {
+pub(super) async fn next_command(commands: &mut mpsc::Receiver<Command>) -> Command {
     match commands.recv().await {
         Some(command) => command,
         // The dialogue is gone; the frames end soon.

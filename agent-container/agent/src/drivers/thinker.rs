@@ -115,7 +115,8 @@ impl Mind {
                 }
             }
         }
-        let failure = last.unwrap_or_else(|| Failure::new(FailureKind::Refused, "no language model configured"));
+        let failure =
+            last.unwrap_or_else(|| Failure::new(FailureKind::Refused, "no language model configured"));
         let _ = self.inbox.send(Input::Think { id, event: ThinkEvent::Failed(failure) }).await;
     }
 }
@@ -139,7 +140,8 @@ impl Attempt<'_> {
             let stage = if self.delivered { "next_token" } else { "first_token" };
             let piece = timeout(within, body.next()).await.map_err(|_| Fault::timed_out(vendor, stage))?;
             let Some(bytes) = piece else { return self.end(&mut stream, vendor).await };
-            let bytes = bytes.map_err(|error| Fault::disconnected(vendor, &error.without_url().to_string()))?;
+            let bytes =
+                bytes.map_err(|error| Fault::disconnected(vendor, &error.without_url().to_string()))?;
             if self.deliver(stream.push(&bytes)?).await? {
                 return Ok(());
             }
@@ -196,5 +198,9 @@ fn tokens(usage: Usage) -> dialogue::Usage {
 }
 
 fn tool(spec: &ToolSpec) -> Tool {
-    Tool { name: spec.name.clone(), description: spec.description.clone(), parameters: spec.parameters.clone() }
+    Tool {
+        name: spec.name.clone(),
+        description: spec.description.clone(),
+        parameters: spec.parameters.clone(),
+    }
 }

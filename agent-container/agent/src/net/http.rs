@@ -67,7 +67,9 @@ async fn refusal(vendor: Vendor, mut response: Response, within: Duration) -> Fa
     let headers: Vec<(String, String)> = response
         .headers()
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
         .collect();
     let mut body = Vec::new();
     let reading = async {

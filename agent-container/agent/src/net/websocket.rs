@@ -69,8 +69,11 @@ impl WebSocket {
             value.set_sensitive(header.secret);
             upgrade.headers_mut().insert(HeaderName::from_static(header.name), value);
         }
-        let connector =
-            if request.url.starts_with("wss:") { Connector::Rustls(tls::client_config()) } else { Connector::Plain };
+        let connector = if request.url.starts_with("wss:") {
+            Connector::Rustls(tls::client_config())
+        } else {
+            Connector::Plain
+        };
         let opening = connect_async_tls_with_config(upgrade, None, true, Some(connector));
         match timeout(within, opening).await {
             Ok(Ok((socket, _))) => Ok(Self(socket)),
@@ -160,7 +163,9 @@ fn refused(response: tokio_tungstenite::tungstenite::http::Response<Option<Vec<u
     let headers = response
         .headers()
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
         .collect();
     ConnectError::Refused {
         status: response.status().as_u16(),

@@ -138,7 +138,9 @@ impl Link {
                 debug!(bytes = text.len(), "text message from LiveKit ignored");
                 return;
             }
-            Received::Message(WsMessage::Close { code, .. }) => return self.lose(&format!("closed with {code}")).await,
+            Received::Message(WsMessage::Close { code, .. }) => {
+                return self.lose(&format!("closed with {code}")).await;
+            }
         };
         match proto::ServerMessage::decode(bytes.as_slice()) {
             Ok(proto::ServerMessage { message: Some(message) }) => self.step(Input::Message(message)).await,
@@ -181,7 +183,8 @@ impl Link {
         match output {
             Output::Connect => {
                 let request = (self.make_request)();
-                self.dialling = Some(Box::pin(async move { WebSocket::connect(&request, CONNECT_WITHIN).await }));
+                self.dialling =
+                    Some(Box::pin(async move { WebSocket::connect(&request, CONNECT_WITHIN).await }));
             }
             Output::Disconnect => self.lose("asked to leave, or no answer to the registration").await,
             Output::Send(message) => self.send(message).await,

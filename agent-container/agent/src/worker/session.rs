@@ -368,3 +368,7 @@ impl Session {
         self.cpu.max(slots).clamp(0.0, 1.0)
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -1,7 +1,9 @@
 //! Text to audio at a vendor, one task per vendor of the chain and call, whatever its protocol.
 
+mod http;
 mod socket;
 
+use reqwest::Client;
 use speech::{ContextId, Fault, SpokenChar, Tts, TtsConfig};
 use tokio::sync::mpsc;
 
@@ -57,15 +59,15 @@ pub struct Synthesiser(mpsc::Sender<Command>);
 impl Synthesiser {
     /// Starts one; it connects at once, so that the first words find the connection open.
     #[must_use]
-    pub fn start(tasks: &mut Tasks, config: TtsConfig, events: mpsc::Sender<Event>) -> Self {
+    pub fn start(tasks: &mut Tasks, config: TtsConfig, client: &Client, events: mpsc::Sender<Event>) -> Self {
         let (commands, receiver) = mpsc::channel(COMMAND_BOUND);
         let vendor = config.vendor.vendor();
         match Tts::new(config.clone()) {
-            Tts::Http(_) | Tts::Socket(_) => {
-                let task = socket::SocketTask::new(config, vendor, receiver, events);
-                tasks.spawn(task.run());
+            Tts::Socket(_) => tasks.spawn(socket::SocketTask::new(config, vendor, receiver, events).run()),
+            Tts::Http(tts) => {
+                tasks.spawn(http::HttpTask::new(tts, vendor, client.clone(), receiver, events).run())
             }
-        }
+        };
         Self(commands)
     }
 

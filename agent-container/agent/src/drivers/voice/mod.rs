@@ -6,8 +6,10 @@
 //!                 └── start over ─┘ at the next vendor                        after the other
 //! ```
 
+mod clips;
 mod task;
 mod utterance;
 mod words;
 
+pub use clips::{Clip, ClipKey, Clips};
 pub use task::{Command, Voice, VoiceSetup};

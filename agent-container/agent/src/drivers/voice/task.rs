@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use audio::{PlayoutEvent, PlayoutFeed, SpeechId};
 use dialogue::{Failure, FailureKind, Input, SayChunk, SayEvent, SayId, SayKind};
+use reqwest::Client;
 use speech::{ContextId, Fault, TtsConfig};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
+use super::clips::{ClipKey, Clips};
 use super::utterance::{Source, Utterance};
 use crate::drivers::failure::failure;
 use crate::drivers::synthesis::{self, Event, EventKind, Synthesiser};
@@ -65,6 +67,10 @@ pub struct VoiceSetup {
     pub inbox: mpsc::Sender<Input>,
     /// Which vendors work.
     pub vendors: Vendors,
+    /// For vendors that speak over HTTP.
+    pub client: Client,
+    /// Phrases kept as audio.
+    pub clips: Clips,
 }
 
 /// The agent's voice.
@@ -169,6 +175,13 @@ impl Voice {
             utterance.complete();
             return;
         }
+        if utterance.is_phrase() && utterance.source == Source::None {
+            // Phrases come whole and at once; some were said before.
+            if !utterance.ended || self.recall(id).await {
+                return;
+            }
+        }
+        let Some(utterance) = self.find(id) else { return };
         if utterance.source == Source::None && !utterance.texts.is_empty() {
             let (failed, fallback) = (utterance.failed.clone(), utterance.fallback);
             let Some(at) = self.choose(&failed, fallback) else { return self.give_up(id, None).await };
@@ -181,6 +194,33 @@ impl Voice {
             debug_assert!(begun, "a synthesiser that was just started takes commands");
         }
         self.send_texts(id);
+    }
+
+    /// Takes a phrase from memory; `false` when it is not there.
+    async fn recall(&mut self, id: SayId) -> bool {
+        let Some(utterance) = self.find(id) else { return false };
+        let (text, failed, fallback) = (utterance.text(), utterance.failed.clone(), utterance.fallback);
+        let Some(at) = self.choose(&failed, fallback) else { return false };
+        let key = ClipKey::new(&self.setup.chain[at], &text);
+        let Some(clip) = key.and_then(|key| self.setup.clips.get(&key)) else { return false };
+        if let Some(utterance) = self.find(id) {
+            utterance.waiting.extend_from_slice(&clip.samples);
+            utterance.complete();
+        }
+        self.pump().await;
+        self.tell(id, SayEvent::FirstByte).await;
+        self.tell_words(id, clip.words.clone()).await;
+        true
+    }
+
+    /// Keeps a phrase that was synthesised whole.
+    fn remember(&mut self, id: SayId) {
+        let Some(utterance) = self.find(id) else { return };
+        let (text, Source::Vendor { at, .. }) = (utterance.text(), utterance.source) else { return };
+        let clip = utterance.take_recording();
+        if let (Some(clip), Some(key)) = (clip, ClipKey::new(&self.setup.chain[at], &text)) {
+            self.setup.clips.put(key, clip);
+        }
     }
 
     fn send_texts(&mut self, id: SayId) {
@@ -210,14 +250,14 @@ impl Voice {
 
     fn synthesiser(&mut self, at: usize) -> &Synthesiser {
         self.synthesisers.entry(at).or_insert_with(|| {
-            Synthesiser::start(&mut self.tasks, self.setup.chain[at].clone(), self.events_tx.clone())
+            let config = self.setup.chain[at].clone();
+            Synthesiser::start(&mut self.tasks, config, &self.setup.client, self.events_tx.clone())
         })
     }
 
     async fn synthesised(&mut self, event: Event) {
-        let of_context = |u: &&Utterance| {
-            matches!(u.source, Source::Vendor { context, .. } if context == event.context)
-        };
+        let of_context =
+            |u: &&Utterance| matches!(u.source, Source::Vendor { context, .. } if context == event.context);
         let Some(id) = self.queue.iter().find(of_context).map(|u| u.id) else { return };
         match event.kind {
             EventKind::Audio { sample_rate, samples } => self.hear(id, sample_rate, &samples).await,
@@ -226,11 +266,13 @@ impl Voice {
                 self.tell_words(id, words).await;
             }
             EventKind::Done => {
-                let last = self.find(id).and_then(|u| u.words.finish());
+                let last = self.find(id).and_then(Utterance::last_word);
                 self.tell_words(id, last.into_iter().collect()).await;
+                self.remember(id);
                 if let Some(utterance) = self.find(id) {
                     utterance.complete();
                 }
+                self.pump().await;
             }
             EventKind::Failed(fault) => self.failed(id, fault).await,
         }
@@ -281,8 +323,10 @@ impl Voice {
         if let Some(utterance) = self.find(id) {
             utterance.complete();
         }
-        let failure = fault
-            .map_or_else(|| Failure::new(FailureKind::Refused, "no voice configured, or none works"), failure);
+        let failure = fault.map_or_else(
+            || Failure::new(FailureKind::Refused, "no voice configured, or none works"),
+            failure,
+        );
         self.tell(id, SayEvent::SynthesisFailed(failure)).await;
     }
 

@@ -7,16 +7,17 @@ use dialogue::{SayId, SayKind, WordTime};
 use speech::{ContextId, SpokenChar};
 use tokio::time::Instant;
 
+use super::clips::Clip;
 use super::words::Words;
 
 /// From the first words sent to the first audio (a vendor's usual time is 75 to 450 ms).
-pub const FIRST_AUDIO_WITHIN: Duration = Duration::from_secs(3);
+pub(super) const FIRST_AUDIO_WITHIN: Duration = Duration::from_secs(3);
 /// Between two pieces of audio once all words are sent.
-pub const NEXT_AUDIO_WITHIN: Duration = Duration::from_secs(4);
+pub(super) const NEXT_AUDIO_WITHIN: Duration = Duration::from_secs(4);
 
 /// Who makes the audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(super) enum Source {
     /// Nobody yet.
     None,
     /// The vendor at this place of the chain, in this context.
@@ -34,40 +35,42 @@ pub enum Source {
 
 /// One thing the agent says.
 #[derive(Debug)]
-pub struct Utterance {
+pub(super) struct Utterance {
     /// The dialogue's name for it.
-    pub id: SayId,
+    pub(super) id: SayId,
     /// What kind of speech.
-    pub kind: SayKind,
+    pub(super) kind: SayKind,
     /// Its words, in pieces.
-    pub texts: Vec<String>,
+    pub(super) texts: Vec<String>,
     /// Pieces sent to the vendor.
-    pub sent: usize,
+    pub(super) sent: usize,
     /// No more pieces follow.
-    pub ended: bool,
+    pub(super) ended: bool,
     /// Pass over the first vendor.
-    pub fallback: bool,
+    pub(super) fallback: bool,
     /// Vendors that failed it.
-    pub failed: Vec<usize>,
+    pub(super) failed: Vec<usize>,
     /// Who makes the audio.
-    pub source: Source,
+    pub(super) source: Source,
     /// Audio the ring has not taken yet.
-    pub waiting: Vec<i16>,
+    pub(super) waiting: Vec<i16>,
     /// Samples the ring took.
-    pub appended: usize,
+    pub(super) appended: usize,
     /// The first audio has come.
-    pub sounded: bool,
+    pub(super) sounded: bool,
     /// Its words with times.
-    pub words: Words,
+    pub(super) words: Words,
     /// When the vendor was last heard of, or asked.
-    pub since: Instant,
+    pub(super) since: Instant,
     resampler: Option<(u32, Resampler)>,
+    /// All of it so far, for phrases.
+    recording: Option<Clip>,
 }
 
 impl Utterance {
     /// One without words yet.
     #[must_use]
-    pub fn new(id: SayId, kind: SayKind) -> Self {
+    pub(super) fn new(id: SayId, kind: SayKind) -> Self {
         Self {
             id,
             kind,
@@ -83,36 +86,66 @@ impl Utterance {
             words: Words::default(),
             since: Instant::now(),
             resampler: None,
+            recording: (kind != SayKind::Reply).then(Clip::default),
         }
     }
 
     /// All its words.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.texts.concat()
     }
 
     /// Takes audio at any rate. `true` for the first of it.
-    pub fn hear(&mut self, sample_rate: u32, samples: &[i16]) -> bool {
+    pub(super) fn hear(&mut self, sample_rate: u32, samples: &[i16]) -> bool {
         self.since = Instant::now();
         if self.resampler.as_ref().is_none_or(|(rate, _)| *rate != sample_rate) {
             // A rate nobody can resample is as good as no audio: the deadline finds it.
             let Ok(resampler) = Resampler::new(sample_rate, PIPELINE_HZ) else { return false };
             self.resampler = Some((sample_rate, resampler));
         }
+        let before = self.waiting.len();
         if let Some((_, resampler)) = &mut self.resampler {
             resampler.push(samples, &mut self.waiting);
+        }
+        if let Some(clip) = &mut self.recording {
+            clip.samples.extend_from_slice(&self.waiting[before..]);
         }
         !samples.is_empty() && !std::mem::replace(&mut self.sounded, true)
     }
 
     /// Takes the times of characters; gives the words they complete.
-    pub fn spell(&mut self, chars: &[SpokenChar]) -> Vec<WordTime> {
-        self.words.push(chars)
+    pub(super) fn spell(&mut self, chars: &[SpokenChar]) -> Vec<WordTime> {
+        let words = self.words.push(chars);
+        self.note_words(&words);
+        words
+    }
+
+    /// The last word, when no more characters come.
+    pub(super) fn last_word(&mut self) -> Option<WordTime> {
+        let word = self.words.finish();
+        self.note_words(word.as_slice());
+        word
+    }
+
+    fn note_words(&mut self, words: &[WordTime]) {
+        if let Some(clip) = &mut self.recording {
+            clip.words.extend_from_slice(words);
+        }
+    }
+
+    /// Something fixed that is said again and again, unlike a reply.
+    pub(super) fn is_phrase(&self) -> bool {
+        self.kind != SayKind::Reply
+    }
+
+    /// A phrase as the vendor made it, whole.
+    pub(super) fn take_recording(&mut self) -> Option<Clip> {
+        self.recording.take()
     }
 
     /// No more audio comes.
-    pub fn complete(&mut self) {
+    pub(super) fn complete(&mut self) {
         if let Some((_, resampler)) = &mut self.resampler {
             resampler.finish(&mut self.waiting);
         }
@@ -120,17 +153,19 @@ impl Utterance {
     }
 
     /// Forgets what one vendor made, so that another can begin again.
-    pub fn start_over(&mut self) {
+    pub(super) fn start_over(&mut self) {
         self.waiting.clear();
         self.resampler = None;
         self.words = Words::default();
+        self.recording = self.is_phrase().then(Clip::default);
+        self.sounded = false;
         self.sent = 0;
         self.source = Source::None;
     }
 
     /// When the vendor is given up; `None` while it owes nothing.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         let Source::Vendor { .. } = self.source else { return None };
         if !self.sounded {
             return Some(self.since + FIRST_AUDIO_WITHIN);

@@ -5,13 +5,13 @@ use speech::SpokenChar;
 
 /// Joins characters to words; the last word waits for its end.
 #[derive(Debug, Default)]
-pub struct Words {
+pub(super) struct Words {
     open: Option<WordTime>,
 }
 
 impl Words {
     /// Words completed by these characters.
-    pub fn push(&mut self, chars: &[SpokenChar]) -> Vec<WordTime> {
+    pub(super) fn push(&mut self, chars: &[SpokenChar]) -> Vec<WordTime> {
         let mut done = Vec::new();
         for char in chars {
             if char.text.trim().is_empty() {
@@ -33,7 +33,7 @@ impl Words {
     }
 
     /// The last word.
-    pub fn finish(&mut self) -> Option<WordTime> {
+    pub(super) fn finish(&mut self) -> Option<WordTime> {
         self.open.take()
     }
 }
@@ -48,7 +48,8 @@ mod tests {
     fn words_may_be_cut_anywhere() {
         let chars = |text: &str, start: u64| -> Vec<SpokenChar> {
             let at = |i: usize| start + 10 * i as u64;
-            let char = |(i, c): (usize, char)| SpokenChar { text: c.into(), start_ms: at(i), duration_ms: 10 };
+            let char =
+                |(i, c): (usize, char)| SpokenChar { text: c.into(), start_ms: at(i), duration_ms: 10 };
             text.chars().enumerate().map(char).collect()
         };
         let mut words = Words::default();

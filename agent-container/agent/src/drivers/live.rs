@@ -1,0 +1,262 @@
+//! A speech-to-speech session: the caller's audio in, the agent's audio out, everything else by events.
+//!
+//! ```text
+//!  frames ─▶ 24 kHz ─▶ session ─┬▶ events ─▶ dialogue ─▶ commands ─┐
+//!                        ▲      └▶ audio of an item ─▶ voice        │
+//!                        └───────────────────────────────────────────┘
+//! ```
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::time::Duration;
+
+use audio::{PIPELINE_HZ, Resampler};
+use dialogue::{Input, LiveCommand, LiveEvent, SayId, Usage};
+use line::Frame;
+use speech::{Fault, RealtimeConfig, RealtimeEvent, RealtimeSocket, Vendor};
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+use super::chat_messages::chat_messages;
+use super::failure::failure;
+use super::vendors::{Kind, Vendors};
+use super::voice;
+use crate::net::websocket::WebSocket;
+
+/// Time for TCP, TLS and upgrade.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// Audio of an item the dialogue has not named yet, in samples at the vendor's rate: the model is faster than
+/// speech, so a whole reply may come before its name does. Two minutes.
+const UNNAMED_SAMPLES: usize = 24_000 * 120;
+
+/// What a session is made of.
+#[derive(Debug)]
+pub struct LiveSetup {
+    /// Vendor, model, prompt.
+    pub config: RealtimeConfig,
+    /// The caller.
+    pub frames: mpsc::Receiver<Frame>,
+    /// From the dialogue.
+    pub commands: mpsc::Receiver<LiveCommand>,
+    /// To the dialogue.
+    pub inbox: mpsc::Sender<Input>,
+    /// To the playout.
+    pub voice: mpsc::Sender<voice::Command>,
+    /// Which vendors work.
+    pub vendors: Vendors,
+}
+
+/// The session's task.
+#[derive(Debug)]
+pub struct Live {
+    setup: LiveSetup,
+    /// Speeches by the vendor's name of the item.
+    plays: BTreeMap<String, SayId>,
+    /// The item that sounds, and its audio while the dialogue has not named it.
+    item: Option<String>,
+    unnamed: Vec<i16>,
+}
+
+/// Why a session ended.
+enum Ended {
+    Call,
+    Fault(Fault),
+    Recycle(Vec<dialogue::Message>),
+}
+
+impl Live {
+    /// A session that connects as soon as it runs.
+    #[must_use]
+    pub fn new(setup: LiveSetup) -> Self {
+        Self { setup, plays: BTreeMap::new(), item: None, unnamed: Vec::new() }
+    }
+
+    /// Runs until the frames end.
+    pub async fn run(mut self) {
+        loop {
+            let ended = match self.connect().await {
+                Ok((session, socket)) => self.serve(session, socket).await,
+                Err(fault) => Ended::Fault(fault),
+            };
+            match ended {
+                Ended::Call => return,
+                Ended::Recycle(messages) => self.setup.config.history = chat_messages(&messages),
+                Ended::Fault(fault) => {
+                    warn!(%fault, "speech-to-speech session lost");
+                    debug!(detail = fault.detail, "what its vendor said");
+                    self.setup.vendors.failed(Kind::Live, &fault);
+                    self.tell(LiveEvent::Closed(failure(&fault))).await;
+                    let Some(messages) = self.wait_for_recycle().await else { return };
+                    self.setup.config.history = chat_messages(&messages);
+                }
+            }
+            self.end_item().await;
+        }
+    }
+
+    async fn connect(&self) -> Result<(RealtimeSocket, WebSocket), Fault> {
+        let session = RealtimeSocket::new(self.setup.config.clone());
+        let opened = WebSocket::connect(&session.connect(), CONNECT_WITHIN).await;
+        Ok((session, opened.map_err(|error| error.fault(Vendor::OpenAi))?))
+    }
+
+    /// Without a session nothing is heard; the dialogue asks for a new one, or ends the call.
+    async fn wait_for_recycle(&mut self) -> Option<Vec<dialogue::Message>> {
+        loop {
+            tokio::select! {
+                frame = self.setup.frames.recv() => drop(frame?),
+                command = self.setup.commands.recv() => match command? {
+                    LiveCommand::Recycle { messages } => return Some(messages),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    async fn serve(&mut self, mut session: RealtimeSocket, mut socket: WebSocket) -> Ended {
+        let Ok(mut resampler) = Resampler::new(PIPELINE_HZ, session.sample_rate()) else {
+            return Ended::Fault(Fault::disconnected(Vendor::OpenAi, "rate"));
+        };
+        let mut samples = Vec::new();
+        loop {
+            while let Some(message) = session.poll_send() {
+                if let Err(error) = socket.send(message).await {
+                    return Ended::Fault(error.fault(Vendor::OpenAi));
+                }
+            }
+            tokio::select! {
+                message = socket.next() => {
+                    match session.decode(message) {
+                        Ok(events) => self.hand_on(events, session.sample_rate()).await,
+                        Err(fault) => return Ended::Fault(fault),
+                    }
+                }
+                frame = self.setup.frames.recv() => {
+                    let Some(frame) = frame else { return Ended::Call };
+                    samples.clear();
+                    resampler.push(&frame, &mut samples);
+                    session.audio(&samples);
+                }
+                command = next(&mut self.setup.commands) => {
+                    if let LiveCommand::Recycle { messages } = command {
+                        session.close();
+                        socket.close().await;
+                        return Ended::Recycle(messages);
+                    }
+                    self.command(&mut session, command).await;
+                }
+            }
+        }
+    }
+
+    async fn command(&mut self, session: &mut RealtimeSocket, command: LiveCommand) {
+        match command {
+            LiveCommand::Respond { instructions } => session.respond(instructions.as_deref()),
+            LiveCommand::Play { item, say } => self.play(item, say, session.sample_rate()).await,
+            // What sounds is cut by `Truncate` or `Delete`, which follow; what does not sound yet is forgotten.
+            LiveCommand::Cancel => self.unnamed.clear(),
+            LiveCommand::Truncate { item, audio_end_ms } => session.interrupt(&item, audio_end_ms),
+            LiveCommand::Delete { item } => session.interrupt(&item, 0),
+            LiveCommand::ToolOutput { vendor_id, output } => session.tool_result(&vendor_id, &output),
+            LiveCommand::Recycle { .. } => {}
+        }
+    }
+
+    /// The dialogue named an item: what came of it so far begins to play.
+    async fn play(&mut self, item: String, say: SayId, sample_rate: u32) {
+        self.say(voice::Command::LiveBegin(say)).await;
+        self.plays.insert(item.clone(), say);
+        let samples = std::mem::take(&mut self.unnamed);
+        if !samples.is_empty() {
+            self.say(voice::Command::LiveAudio { id: say, sample_rate, samples }).await;
+        }
+        // The whole reply may have come before its name.
+        if self.item.as_ref() != Some(&item) {
+            self.say(voice::Command::LiveEnd(say)).await;
+        }
+    }
+
+    async fn hand_on(&mut self, events: Vec<RealtimeEvent>, sample_rate: u32) {
+        for event in events {
+            let event = match event {
+                RealtimeEvent::Ready { .. } => {
+                    self.setup.vendors.worked(Kind::Live, Vendor::OpenAi);
+                    LiveEvent::Ready
+                }
+                RealtimeEvent::SpeechStarted { .. } => LiveEvent::SpeechStarted,
+                RealtimeEvent::SpeechStopped { .. } => LiveEvent::SpeechStopped,
+                RealtimeEvent::CallerFinal(text) => LiveEvent::Heard { text },
+                RealtimeEvent::Audio { item, samples } => {
+                    self.hear(item, samples, sample_rate).await;
+                    continue;
+                }
+                RealtimeEvent::Text { item, text } => LiveEvent::Text { item, delta: text },
+                RealtimeEvent::ToolCall(call) => {
+                    LiveEvent::ToolCall { vendor_id: call.id, name: call.name, arguments: call.arguments }
+                }
+                RealtimeEvent::ResponseDone { usage, .. } => {
+                    self.end_item().await;
+                    LiveEvent::ResponseDone(usage.map(tokens).unwrap_or_default())
+                }
+                RealtimeEvent::CallerInterim(_)
+                | RealtimeEvent::IdleTimeout
+                | RealtimeEvent::ResponseStarted => {
+                    continue;
+                }
+                RealtimeEvent::Ignored(why) => {
+                    debug!(why, "speech-to-speech message ignored");
+                    continue;
+                }
+            };
+            self.tell(event).await;
+        }
+    }
+
+    async fn hear(&mut self, item: String, samples: Vec<i16>, sample_rate: u32) {
+        if self.item.as_ref() != Some(&item) {
+            self.end_item().await;
+            self.item = Some(item.clone());
+            self.unnamed.clear();
+            self.tell(LiveEvent::ItemStarted { item: item.clone() }).await;
+        }
+        match self.plays.get(&item) {
+            Some(&id) => self.say(voice::Command::LiveAudio { id, sample_rate, samples }).await,
+            None if self.unnamed.len() < UNNAMED_SAMPLES => self.unnamed.extend(samples),
+            None => {}
+        }
+    }
+
+    /// No more audio of the item that sounds.
+    async fn end_item(&mut self) {
+        let Some(item) = self.item.take() else { return };
+        if let Some(&say) = self.plays.get(&item) {
+            self.say(voice::Command::LiveEnd(say)).await;
+        }
+    }
+
+    async fn say(&mut self, command: voice::Command) {
+        // A closed channel means that the call is over.
+        let _ = self.setup.voice.send(command).await;
+    }
+
+    async fn tell(&mut self, event: LiveEvent) {
+        let _ = self.setup.inbox.send(Input::Live(event)).await;
+    }
+}
+
+fn tokens(usage: speech::Usage) -> Usage {
+    let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Usage {
+        input_tokens: narrow(usage.input_tokens),
+        cached_tokens: narrow(usage.cached_tokens),
+        output_tokens: narrow(usage.output_tokens),
+    }
+}
+
+async fn next(commands: &mut mpsc::Receiver<LiveCommand>) -> LiveCommand {
+    match commands.recv().await {
+        Some(command) => command,
+        // The dialogue is gone; the frames end soon.
+        None => pending().await,
+    }
+}

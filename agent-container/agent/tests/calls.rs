@@ -1,0 +1,174 @@
+//! Whole calls over scripted lines and simulated vendors that speak the real protocols.
+
+mod support;
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use agent::worker::link::Command;
+use agent::worker::session::JobEnd;
+use domain::{EndReason, Report};
+use line::{LineCommand, LineEnd, LineEvent};
+use serde_json::json;
+use simulator::{Reply, Script};
+use speech::Vendor;
+use support::{Heard, World, WorldSetup};
+
+const LONG_REPLY: &str = "Certainly, let me tell you everything about our opening hours, which are from ten \
+    in the morning until eleven at night on every day of the week, except on Mondays, when we are closed, and \
+    on holidays, when we open at noon and close at midnight.";
+
+fn script(lines: &[&str], say: &str) -> simulator::Config {
+    let reply = Reply { say: say.into(), ..Reply::default() };
+    let script = Script {
+        lines: lines.iter().map(|&l| l.into()).collect(),
+        replies: vec![reply],
+        ..Script::default()
+    };
+    simulator::Config { script, ..simulator::Config::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_caller_hears_a_greeting_and_a_reply_and_the_record_closes() {
+    let mut world = World::start(WorldSetup::default()).await;
+    let mut caller = world.call("CA1").await;
+    caller.is_answered().await;
+    caller.hears(Heard::Speaking).await;
+    caller.hears(Heard::Silent).await;
+    caller.say("Hello, I would like to book a table.");
+    caller.hears(Heard::Speaking).await;
+    caller.hears(Heard::Silent).await;
+    caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    assert_eq!(world.memory.ended("CA1").await, EndReason::CallerHangup);
+
+    let told = world.memory.reports("CA1");
+    assert!(matches!(told[0], Report::Accepted { .. }), "{told:?}");
+    assert!(
+        told.contains(&Report::Joined)
+            && told.contains(&Report::CallerActive)
+            && told.contains(&Report::Greeted)
+    );
+    let summary = told.iter().find_map(|r| if let Report::Summary { json } = r { Some(json) } else { None });
+    let summary: serde_json::Value = serde_json::from_str(summary.expect("a summary")).unwrap();
+    assert_eq!((&summary["turns"], &summary["turns_without_reply"]), (&json!(1), &json!(0)), "{summary}");
+
+    assert_eq!(world.commands.recv().await, Some(Command::JobRunning("AJ_CA1".into())));
+    assert_eq!(world.commands.recv().await, Some(Command::JobEnded("AJ_CA1".into(), JobEnd::Success)));
+    let journal = std::fs::read_to_string(world.journals.path().join("CA1.jsonl")).unwrap();
+    assert!(journal.lines().count() > 20 && journal.starts_with("{\"header\""), "{journal}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_interrupts_is_listened_to() {
+    let simulator = script(&["Tell me everything.", "Stop, stop, I only want a table for two."], LONG_REPLY);
+    let mut world = World::start(WorldSetup { simulator, ..WorldSetup::default() }).await;
+    let mut caller = world.call("CA2").await;
+    caller.is_answered().await;
+    caller.hears(Heard::Speaking).await;
+    caller.hears(Heard::Silent).await;
+    caller.say("Tell me everything.");
+    caller.hears(Heard::Speaking).await;
+    caller.say("Stop, stop, I only want a table for two.");
+    caller.hears(Heard::Silent).await;
+    caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    world.memory.ended("CA2").await;
+    let journal = std::fs::read_to_string(world.journals.path().join("CA2.jsonl")).unwrap();
+    assert!(journal.contains("\"interrupted\":true"), "{journal}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_model_is_replaced_before_the_caller_notices() {
+    let setup = WorldSetup {
+        vendors: json!({
+            "stt": [{"vendor": "deepgram", "model": "ears"}],
+            "llm": [{"vendor": "openai", "model": "brain"}, {"vendor": "groq", "model": "brain"}],
+            "tts": [{"vendor": "elevenlabs", "model": "mouth"}],
+        }),
+        keys: vec![(Vendor::OpenAi, "key?fault=unavailable")],
+        ..WorldSetup::default()
+    };
+    let mut world = World::start(setup).await;
+    let mut caller = world.call("CA3").await;
+    caller.is_answered().await;
+    caller.hears(Heard::Speaking).await;
+    caller.hears(Heard::Silent).await;
+    caller.say("Hello, I would like to book a table.");
+    caller.hears(Heard::Speaking).await;
+    caller.hears(Heard::Silent).await;
+    caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    assert_eq!(world.memory.ended("CA3").await, EndReason::CallerHangup);
+    let journal = std::fs::read_to_string(world.journals.path().join("CA3.jsonl")).unwrap();
+    assert!(!journal.contains("\"failed\""), "the dialogue need not know: {journal}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_any_model_the_caller_hears_an_apology_and_the_call_ends() {
+    let turns = json!({"watchdog": [
+        {"after_ms": 1500, "action": "filler"},
+        {"after_ms": 3000, "action": "fallback"},
+        {"after_ms": 5000, "action": "hang_up"},
+    ]});
+    let keys = vec![(Vendor::OpenAi, "key?fault=unavailable")];
+    let mut world = World::start(WorldSetup { keys, turns, ..WorldSetup::default() }).await;
+    let mut caller = world.call("CA4").await;
+    caller.is_answered().await;
+    caller.hears(Heard::Speaking).await;
+    caller.hears(Heard::Silent).await;
+    caller.say("Hello, I would like to book a table.");
+    caller.hears(Heard::Speaking).await;
+    assert_eq!(caller.is_left().await, LineCommand::HangUp);
+    assert_eq!(world.memory.ended("CA4").await, EndReason::LlmFailed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_call_ends_that_call_only() {
+    let mut world = World::start(WorldSetup::default()).await;
+    let mut other = world.call("CA5").await;
+    other.is_answered().await;
+    let mut caller = world.call_for("CA6", "panics").await;
+    assert_eq!(caller.is_left().await, LineCommand::HangUp);
+    assert_eq!(world.memory.ended("CA6").await, EndReason::AgentCrashed);
+    other.hears(Heard::Speaking).await;
+    other.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    assert_eq!(world.memory.ended("CA5").await, EndReason::CallerHangup);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draining_container_ends_its_calls_politely() {
+    let mut world = World::start(WorldSetup::default()).await;
+    let mut caller = world.call("CA7").await;
+    caller.is_answered().await;
+    caller.hears(Heard::Speaking).await;
+    world.stop();
+    caller.hears(Heard::Silent).await;
+    caller.hears(Heard::Speaking).await;
+    assert_eq!(caller.is_left().await, LineCommand::HangUp);
+    assert_eq!(world.memory.ended("CA7").await, EndReason::AgentDrained);
+    assert!(world.status.draining.load(Relaxed));
+    world.is_done().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_agent_leaves_without_a_word() {
+    let mut world = World::start(WorldSetup::default()).await;
+    let caller = world.call("CA8").await;
+    caller.events.send(LineEvent::Ended(LineEnd::Duplicate)).await.unwrap();
+    assert_eq!(world.commands.recv().await, Some(Command::JobEnded("AJ_CA8".into(), JobEnd::Success)));
+    assert_eq!(world.memory.reports("CA8"), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_does_not_exist_ends_the_call_and_says_whose_fault_it_is() {
+    let mut world = World::start(WorldSetup::default()).await;
+    let mut caller = world.call_for("CA9", "nobody").await;
+    assert_eq!(caller.is_left().await, LineCommand::HangUp);
+    assert_eq!(world.memory.ended("CA9").await, EndReason::BadConfiguration);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_gives_up_before_the_answer_is_recorded_as_such() {
+    let mut world = World::start(WorldSetup::default()).await;
+    let caller = world.call("CA10").await;
+    caller.events.send(LineEvent::Published).await.unwrap();
+    caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    assert_eq!(world.memory.ended("CA10").await, EndReason::CallerCancelled);
+}

@@ -1,0 +1,8 @@
+//! A call without a network: a scripted caller at one end of a line, simulated vendors at the other.
+
+mod caller;
+mod memory;
+mod world;
+
+pub(crate) use caller::{Caller, Heard};
+pub(crate) use world::{World, WorldSetup};

@@ -1,0 +1,182 @@
+//! Everything a call needs, in one process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::call::bundles::Bundles;
+use agent::call::call::Shared;
+use agent::call::journal::Journals;
+use agent::call::records::{Bundle, Records};
+use agent::call::transfer::NoTransfers;
+use agent::drivers::vendors::Vendors;
+use agent::drivers::voice::Clips;
+use agent::net::{http, tls};
+use agent::roads::{Joined, Roads};
+use agent::supervisor::{Status, Supervisor, SupervisorSetup};
+use agent::worker::link::{Command, Event};
+use agent::worker::session::Assignment;
+use dialogue::Road;
+use domain::{Caller as Number, E164, JobMetadata, Provider, RoomName, WorkerId};
+use line::{Line, Station};
+use serde_json::{Value, json};
+use simulator::Simulator;
+use speech::{Endpoint, Vendor};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::caller::Caller;
+use super::memory::Memory;
+
+/// What is different from the usual.
+pub(crate) struct WorldSetup {
+    /// The vendors' script and behaviour.
+    pub(crate) simulator: simulator::Config,
+    /// `vendors` of the agent.
+    pub(crate) vendors: Value,
+    /// Keys, which choose faults; by vendor.
+    pub(crate) keys: Vec<(Vendor, &'static str)>,
+    /// Turn taking.
+    pub(crate) turns: Value,
+}
+
+impl Default for WorldSetup {
+    fn default() -> Self {
+        Self {
+            simulator: simulator::Config::default(),
+            vendors: json!({
+                "stt": [{"vendor": "deepgram", "model": "ears"}],
+                "llm": [{"vendor": "openai", "model": "brain"}],
+                "tts": [{"vendor": "elevenlabs", "model": "mouth"}],
+            }),
+            keys: Vec::new(),
+            turns: json!({}),
+        }
+    }
+}
+
+/// A supervisor with scripted lines and simulated vendors.
+pub(crate) struct World {
+    pub(crate) simulator: Simulator,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) status: Arc<Status>,
+    /// What the supervisor tells the worker.
+    pub(crate) commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<Event>,
+    lines: mpsc::Receiver<Caller>,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<()>,
+    pub(crate) journals: tempfile::TempDir,
+}
+
+/// Hands the road's ends of lines to the test.
+#[derive(Debug)]
+struct ScriptedRoads(mpsc::Sender<Caller>);
+
+impl Roads for ScriptedRoads {
+    fn join(&self, _: &Assignment, _: &RoomName, station: Box<dyn Station>) -> Joined {
+        let (line, driver) = Line::pair();
+        self.0.try_send(Caller::new(driver, station)).expect("the test takes every line");
+        Joined { line, transfers: Arc::new(NoTransfers), able: Road { pausable: true, transfer: false } }
+    }
+}
+
+impl World {
+    pub(crate) async fn start(setup: WorldSetup) -> Self {
+        tls::install_provider();
+        let _ = tracing_subscriber::fmt().with_env_filter("agent=debug").with_test_writer().try_init();
+        let simulator = Simulator::start(setup.simulator).await.expect("simulator");
+        let at = &simulator.addresses;
+        let key = |vendor| setup.keys.iter().find(|(v, _)| *v == vendor).map_or("key", |(_, key)| key);
+        let endpoint = |vendor, url: &str| (vendor, Endpoint::new(url, key(vendor)));
+        let endpoints = [
+            endpoint(Vendor::Deepgram, &at.deepgram),
+            endpoint(Vendor::OpenAi, &at.openai),
+            endpoint(Vendor::ElevenLabs, &at.elevenlabs),
+            // Another one of the same kind, to fall back to.
+            endpoint(Vendor::Groq, at.openai.trim_end_matches("/v1")),
+        ];
+        let memory = Arc::new(Memory::new(bundle(setup.vendors, setup.turns)));
+        let records: Arc<dyn Records> = Arc::<Memory>::clone(&memory);
+        let journals = tempfile::tempdir().expect("folder");
+        let shared = Shared {
+            bundles: Bundles::new(Arc::clone(&records)),
+            records,
+            client: http::client().expect("client"),
+            vendors: Vendors::default(),
+            clips: Clips::default(),
+            endpoints: endpoints.into(),
+            journals: Journals::in_folder(journals.path()).expect("journals"),
+            worker: WorkerId::new("test").expect("id"),
+        };
+        let (line_tx, lines) = mpsc::channel(16);
+        let (events, events_rx) = mpsc::channel(64);
+        let (commands_tx, commands) = mpsc::channel(64);
+        let (stop, stopped) = oneshot::channel();
+        let status = Arc::new(Status::default());
+        let supervisor = Supervisor::new(SupervisorSetup {
+            shared: Arc::new(shared),
+            roads: Arc::new(ScriptedRoads(line_tx)),
+            events: events_rx,
+            commands: commands_tx,
+            status: Arc::clone(&status),
+            max_calls: 16,
+            drain_within: Duration::from_secs(30),
+        });
+        let stopping = async move {
+            let _ = stopped.await;
+        };
+        let running = tokio::spawn(supervisor.run(stopping));
+        Self { simulator, memory, status, commands, events, lines, stop: Some(stop), running, journals }
+    }
+
+    /// A call comes for this agent.
+    pub(crate) async fn call_for(&mut self, call: &str, agent: &str) -> Caller {
+        let metadata = JobMetadata {
+            call_id: call.parse().expect("id"),
+            provider: Provider::Twilio,
+            caller: Number::Number(E164::new("+15550100123").expect("number")),
+            number: E164::new("+15550100100").expect("number"),
+            agent_id: agent.parse().expect("id"),
+        };
+        let assignment = Assignment {
+            job_id: format!("AJ_{call}"),
+            room: format!("call-{call}"),
+            metadata: metadata.to_json(),
+            url: None,
+            token: String::new(),
+        };
+        self.events.send(Event::Start(assignment)).await.expect("supervisor");
+        self.lines.recv().await.expect("the line is joined")
+    }
+
+    /// A call comes for the usual agent.
+    pub(crate) async fn call(&mut self, call: &str) -> Caller {
+        self.call_for(call, "reception").await
+    }
+
+    /// SIGTERM.
+    pub(crate) fn stop(&mut self) {
+        let _ = self.stop.take().expect("stopped once").send(());
+    }
+
+    /// Waits until the supervisor is done.
+    pub(crate) async fn is_done(self) {
+        self.running.await.expect("no panic");
+    }
+}
+
+fn bundle(vendors: Value, turns: Value) -> Bundle {
+    let agent = json!({
+        "id": "reception",
+        "prompt": "You book tables. The caller is {{ caller }}.",
+        "greeting": "Hello, this is the restaurant. How can I help you?",
+        "voice": "amy",
+        "vendors": vendors,
+        "turns": turns,
+    });
+    let voice = json!({"id": "amy", "vendor": "elevenlabs", "vendor_voice_id": "amy-1"});
+    Bundle {
+        agent: serde_json::from_value(agent).expect("agent"),
+        voice: serde_json::from_value(voice).expect("voice"),
+    }
+}
