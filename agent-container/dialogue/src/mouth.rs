@@ -109,6 +109,7 @@ impl Dialogue {
                 changes.push(Output::Pause { id: s.id });
             } else {
                 s.start_clock(self.now);
+                s.free_since = self.now;
                 changes.push(Output::Resume { id: s.id });
             }
         }
@@ -176,6 +177,9 @@ impl Dialogue {
     /// Playout of a speech is over; the caller heard it up to `position_ms`.
     pub(crate) fn finished(&mut self, id: SayId, position_ms: u64) {
         let Some(at) = self.speeches.iter().position(|s| s.id == id) else { return };
+        if self.came_to_nothing(at) {
+            return;
+        }
         let Some(speech) = self.speeches.remove(at) else { return };
         let whole = !speech.hushed && !speech.failed && speech.started.is_some();
         let rate = self.config.turns.text.syllables_per_s;
@@ -198,6 +202,26 @@ impl Dialogue {
             self.timers.clear(Timer::Hush);
             self.retry_deferred();
         }
+    }
+
+    /// A voice that ends without a sound and without a word of failure is a failure all the same.
+    fn came_to_nothing(&mut self, at: usize) -> bool {
+        let speech = &self.speeches[at];
+        let nothing = speech.started.is_none() && !speech.hushed && !speech.failed && speech.item.is_none();
+        if !nothing || speech.text.is_empty() {
+            return false;
+        }
+        let (id, fallback) = (speech.id, speech.fallback);
+        self.explain(Decision::Watchdog, "voice_without_sound", [("id", f64::from(id.0))]);
+        if fallback {
+            self.speeches.remove(at);
+            self.voice_is_gone();
+        } else {
+            self.say_again(id);
+            // Its end was just reported: nothing more is to come for it.
+            self.speeches.retain(|s| s.id != id);
+        }
+        true
     }
 
     /// Consequences of a speech's end.
@@ -224,14 +248,30 @@ impl Dialogue {
 
     fn time_playout(&mut self) {
         self.timers.clear(Timer::Playout);
-        if let Some(at) = self.speeches.front().and_then(Speech::ends_at) {
-            self.timers.set(Timer::Playout, (at + PLAYOUT_GRACE_MS).max(self.now + 1));
+        let Some(front) = self.speeches.front().filter(|s| !s.hushed && !s.held) else { return };
+        let silent = front.started.is_none() && front.item.is_none() && !front.text.is_empty();
+        let late = if silent {
+            Some(front.free_since + STUCK_VOICE_MS)
+        } else {
+            front.ends_at().map(|at| at + PLAYOUT_GRACE_MS)
+        };
+        if let Some(at) = late {
+            self.timers.set(Timer::Playout, at);
         }
     }
 
-    /// The driver never said that the speech ended.
+    /// The driver never said that the speech began, or ended.
     pub(crate) fn playout_is_late(&mut self) {
         let Some(front) = self.speeches.front() else { return };
+        if front.started.is_none() {
+            let (id, fallback) = (front.id, front.fallback);
+            self.explain(Decision::Watchdog, "silent_voice", [("id", f64::from(id.0))]);
+            if fallback {
+                self.hush(id);
+                return self.voice_is_gone();
+            }
+            return self.say_again(id);
+        }
         let (id, position_ms) = (front.id, front.duration_ms.unwrap_or(0));
         self.explain(Decision::Stale, "playout_late", [("id", f64::from(id.0))]);
         self.emit(Output::Hush { id });
@@ -254,23 +294,29 @@ impl Dialogue {
         self.say_again(id);
     }
 
-    /// The same words once more, as a new speech of the fallback vendor, at the same place.
+    /// The same words once more, as a new speech of the fallback vendor. Speeches behind it are said again,
+    /// too: the driver plays them in the order in which they were first mentioned.
     pub(crate) fn say_again(&mut self, id: SayId) {
         let Some(at) = self.speeches.iter().position(|s| s.id == id) else { return };
-        let again = SayId(self.ids.say.next());
-        let old = &mut self.speeches[at];
-        let mut new = Speech::new(again, old.kind, old.turn, self.now);
-        new.interruptible = old.interruptible;
-        new.fallback = true;
-        new.then = std::mem::take(&mut old.then);
-        new.set(Hold::Speculative, old.has(Hold::Speculative));
-        let (text, closed) = (std::mem::take(&mut old.text), old.closed);
-        self.speeches.insert(at + 1, new);
-        self.hush(id);
-        if let Some(reply) = self.reply.as_mut().filter(|r| r.say == Some(id)) {
-            reply.say = Some(again);
+        let fresh: Vec<usize> = (at..self.speeches.len())
+            .filter(|&i| self.speeches[i].started.is_none() && !self.speeches[i].hushed)
+            .collect();
+        for i in fresh {
+            let again = SayId(self.ids.say.next());
+            let old = &mut self.speeches[i];
+            let mut new = Speech::new(again, old.kind, old.turn, self.now);
+            new.interruptible = old.interruptible;
+            new.fallback = true;
+            new.then = std::mem::take(&mut old.then);
+            new.set(Hold::Speculative, old.has(Hold::Speculative));
+            let (old_id, text, closed) = (old.id, std::mem::take(&mut old.text), old.closed);
+            self.speeches.push_back(new);
+            self.hush(old_id);
+            if let Some(reply) = self.reply.as_mut().filter(|r| r.say == Some(old_id)) {
+                reply.say = Some(again);
+            }
+            self.say_more(again, &text, closed);
         }
-        self.say_more(again, &text, closed);
     }
 
     /// At the end of the call: what was heard enters the history by our own clock.
@@ -300,3 +346,5 @@ impl Dialogue {
 
 /// How much later than computed a speech may end (buffers of the road).
 const PLAYOUT_GRACE_MS: u64 = 5000;
+/// A voice that gave no sound for this long, its driver's own fallbacks included, is not going to.
+const STUCK_VOICE_MS: u64 = 6000;

@@ -17,7 +17,8 @@ pub enum Output {
         /// The request.
         id: ThinkId,
     },
-    /// Synthesise and play text; chunks of one `id` arrive in order until `end`.
+    /// Synthesise and play text; chunks of one `id` arrive in order until `end`. Speeches play one after the
+    /// other, in the order of their first chunks; the dialogue holds those whose turn has not come.
     Say(SayChunk),
     /// Hold playout of this speech, synthesis goes on. Before its first audio: do not begin to play.
     Pause {

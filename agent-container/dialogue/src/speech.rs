@@ -20,7 +20,8 @@ pub(crate) struct Speech {
     pub(crate) item: Option<String>,
     /// Messages that enter the history right behind it.
     pub(crate) then: Vec<Message>,
-    pub(crate) sent: CallTime,
+    /// Since when nothing but the voice keeps it from sounding.
+    pub(crate) free_since: CallTime,
     pub(crate) started: Option<CallTime>,
     playing_since: Option<CallTime>,
     played_ms: u64,
@@ -66,7 +67,7 @@ impl Speech {
             fallback: false,
             item: None,
             then: Vec::new(),
-            sent: now,
+            free_since: now,
             started: None,
             playing_since: None,
             played_ms: 0,

@@ -3,7 +3,6 @@
 use crate::dialogue::Phase;
 use crate::hearing::ms;
 use crate::reply::CallState;
-use crate::speech::Speech;
 use crate::{
     CallTime, Decision, Dialogue, LeaveReason, LiveCommand, Mind, Output, SayKind, State, Timer, Who,
 };
@@ -159,6 +158,9 @@ impl Dialogue {
             self.waits.snooze = self.now + SNOOZE_MS;
             return;
         }
+        if self.waits.level < 2 && self.waits_for_voice() {
+            return;
+        }
         let owed_ms = self.waits.owed.map_or(0, |since| self.now.since(since));
         let tool = self.runs_a_tool();
         let (level, rule) = match self.waits.level {
@@ -175,13 +177,11 @@ impl Dialogue {
             }
             0 => {
                 self.waits.level = 1;
-                self.free_stuck_voice();
                 self.say_filler();
             }
             1 => {
                 self.waits.level = 2;
-                self.free_stuck_voice();
-                self.say_phrase_first(SayKind::Apology, self.config.phrases.apology.clone());
+                self.say_phrase(SayKind::Apology, self.config.phrases.apology.clone());
                 self.ask_fallback();
             }
             _ => self.rescue("watchdog"),
@@ -194,30 +194,16 @@ impl Dialogue {
 
     fn say_filler(&mut self) {
         let phrase = pick(&self.config.phrases.fillers, &mut self.waits.fillers);
-        self.say_phrase_first(SayKind::Filler, phrase);
+        self.say_phrase(SayKind::Filler, phrase);
     }
 
-    /// Says a phrase before speeches that have not begun.
-    fn say_phrase_first(&mut self, kind: SayKind, phrase: String) {
-        let before = self.speeches.len();
-        self.say_phrase(kind, phrase);
-        if self.speeches.len() == before {
-            return;
+    /// A speech is on its way to the voice; [`Timer::Playout`] sees to it that it comes.
+    fn waits_for_voice(&mut self) -> bool {
+        let waits = self.speeches.front().is_some_and(|s| s.started.is_none() && !s.hushed);
+        if waits {
+            self.waits.snooze = self.now + SNOOZE_MS;
         }
-        let begun = self.speeches.iter().take_while(|s| s.started.is_some() || s.hushed).count();
-        if let Some(speech) = self.speeches.pop_back() {
-            self.speeches.insert(begun.min(before), speech);
-        }
-    }
-
-    /// A voice that had its time and gave no sound is replaced by the fallback.
-    fn free_stuck_voice(&mut self) {
-        let stuck = |s: &&Speech| {
-            s.started.is_none() && !s.hushed && !s.held && self.now.since(s.sent) >= STUCK_VOICE_MS
-        };
-        let Some(id) = self.speeches.front().filter(stuck).map(|s| s.id) else { return };
-        self.explain(Decision::Watchdog, "silent_voice", []);
-        self.say_again(id);
+        waits
     }
 
     /// The model had its time: the next one of the chain.
@@ -271,8 +257,6 @@ impl Dialogue {
 
 /// A deadline that met somebody talking looks again after this.
 const SNOOZE_MS: u64 = 250;
-/// A voice that gave no sound for this long is not going to.
-const STUCK_VOICE_MS: u64 = 3000;
 
 /// The next of several phrases; empty when there is none.
 fn pick(phrases: &[String], next: &mut usize) -> String {

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let result = match args.split_first() {
         Some((verb, rest)) if verb == "scenario" => scenarios(rest),
         Some((verb, rest)) if verb == "fuzz" => fuzz(rest),
+        Some((verb, rest)) if verb == "replay" && !rest.is_empty() => on_journal(&rest[0], &rest[1..]),
         Some((path, rest)) if !path.starts_with('-') => on_journal(path, rest),
         _ => Err(USAGE.to_owned()),
     };

@@ -37,6 +37,8 @@ struct World<'a> {
     seq: u64,
     journal: Vec<JournalLine>,
     playouts: HashMap<SayId, Playout>,
+    /// Speeches in the order in which they were first mentioned, which is the order they play in.
+    order: Vec<SayId>,
     heard: Vec<Heard>,
     audible: Vec<(u64, u64)>,
     cancelled_thinks: HashSet<ThinkId>,
@@ -78,6 +80,7 @@ pub fn run(script: &Script) -> Result<Recording, dialogue::ConfigError> {
         seq: 0,
         journal: vec![JournalLine::header("scenario", "1970-01-01T00:00:00Z", script.config.clone())],
         playouts: HashMap::new(),
+        order: Vec::new(),
         heard: Vec::new(),
         audible: Vec::new(),
         cancelled_thinks: HashSet::new(),
@@ -290,6 +293,9 @@ impl World<'_> {
     fn say(&mut self, id: SayId, text: &str, end: bool) {
         let now = self.now;
         let fresh = !self.playouts.contains_key(&id);
+        if fresh {
+            self.order.push(id);
+        }
         let playout = self.playouts.entry(id).or_insert_with(|| Playout::new(now));
         playout.add(now, text, end, self.script);
         if fresh {
@@ -320,6 +326,7 @@ impl World<'_> {
         let mut playout = Playout::new(now);
         playout.whole(now, self.script.voices.iter().find(|v| v.text == item).map_or(2000, |v| v.audio_ms));
         self.playouts.insert(id, playout);
+        self.order.push(id);
         self.plan(id);
     }
 
@@ -348,7 +355,9 @@ impl World<'_> {
         let Some(playout) = self.playouts.get_mut(&id).filter(|p| !p.mute && !p.finished) else { return };
         playout.epoch += 1;
         let epoch = playout.epoch;
-        if let Some(at) = playout.starts_ms(now) {
+        let is_first = self.order.iter().find(|i| !self.playouts[i].finished) == Some(&id);
+        let Some(playout) = self.playouts.get_mut(&id) else { return };
+        if let Some(at) = playout.starts_ms(now).filter(|_| is_first) {
             self.at(at, Step::Playout(id, epoch, Beat::Start));
         } else if let Some(at) = self.playouts[&id].ends_ms() {
             self.at(at, Step::Playout(id, epoch, Beat::Finish));
@@ -389,6 +398,11 @@ impl World<'_> {
         let Some(playout) = self.playouts.get_mut(&id) else { return };
         playout.finished = true;
         self.heard.push(playout.heard(id));
+        let next = self.order.iter().copied().find(|i| !self.playouts[i].finished);
+        if let Some(next) = next {
+            self.plan(next);
+        }
+        let Some(playout) = self.playouts.get(&id) else { return };
         let event = SayEvent::Finished { position_ms: playout.played_ms };
         self.at(self.now, Step::Input(Input::Say { id, event }));
     }
