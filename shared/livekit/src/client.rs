@@ -83,6 +83,9 @@ impl Client {
     /// # Errors
     /// When the server refuses or does not answer in time.
     pub async fn dispatches(&self, room: &RoomName) -> Result<Vec<Dispatch>, LiveKitError> {
+        if !self.exists(room).await? {
+            return Ok(Vec::new());
+        }
         let list =
             self.ask("list dispatches", self.api().agent_dispatch().list_dispatch(room.as_str())).await;
         Ok(none_if_gone(list)?.into_iter().map(Dispatch::of).collect())
