@@ -76,6 +76,9 @@ pub struct Behaviour {
     pub after: Option<u32>,
     /// Argument of [`FaultKind::Slow`].
     pub ms: Option<u64>,
+    /// What the protocol allows and a careless client trips over: other spellings, unanswered messages, chunks cut
+    /// differently, missing marks.
+    pub quirks: Option<bool>,
     /// Whose utterances are counted together where each comes in a request of its own (transcriptions); callers
     /// speaking at the same time need different ones.
     pub caller: Option<String>,
@@ -91,6 +94,7 @@ impl Behaviour {
             fault: self.fault.or(other.fault),
             after: self.after.or(other.after),
             ms: self.ms.or(other.ms),
+            quirks: self.quirks.or(other.quirks),
             caller: self.caller.or_else(|| other.caller.clone()),
         }
     }
@@ -103,11 +107,15 @@ impl Behaviour {
         let Some((_, settings)) = key.split_once('?') else { return Ok(Self::default()) };
         let pairs = settings.split('&').filter_map(|pair| pair.split_once('='));
         let object = pairs.map(|(name, value)| {
-            let number = serde_json::from_str::<serde_json::Number>(value).ok().filter(|_| name != "caller");
-            let value = number.map_or_else(|| value.into(), serde_json::Value::Number);
+            let plain = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            let value = if name == "caller" { value.into() } else { plain };
             (name.to_owned(), value)
         });
         serde_json::from_value(serde_json::Value::Object(object.collect())).map_err(|error| error.to_string())
+    }
+
+    pub(crate) fn quirks(&self) -> bool {
+        self.quirks == Some(true)
     }
 
     pub(crate) fn connect_ms(&self) -> u64 {

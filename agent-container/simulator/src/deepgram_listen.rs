@@ -99,6 +99,8 @@ struct Session {
     world: Arc<World>,
     settings: Settings,
     delay: Duration,
+    /// Whether `Finalize` is ignored, which the vendor may.
+    unanswered: bool,
     listener: Listener,
     outlet: Outlet,
     /// End of what was settled, milliseconds.
@@ -122,6 +124,7 @@ impl Session {
         let session = Self {
             listener: Listener::new(settings.format.sample_rate, world.script.clone()),
             delay: Duration::from_millis(behaviour.first_ms()),
+            unanswered: behaviour.quirks(),
             world,
             settings,
             outlet,
@@ -231,7 +234,8 @@ impl Session {
 
     async fn finalize(&mut self) -> Result<(), Gone> {
         // With next to no audio buffered the vendor stays silent.
-        if self.listener.now_ms() < self.settled_ms + 100 && self.listener.said().is_empty() {
+        let next_to_none = self.listener.now_ms() < self.settled_ms + 100 && self.listener.said().is_empty();
+        if next_to_none || self.unanswered {
             return Ok(());
         }
         self.open_speech = self.listener.speaking();

@@ -22,8 +22,8 @@ pub(crate) enum Heard {
     Nothing,
     /// Speech began here.
     Onset { at_ms: u64 },
-    /// Speech goes on.
-    Speech,
+    /// Speech goes on, or has paused too briefly to tell.
+    Speech { loud: bool },
     /// Speech stopped here, some blocks ago.
     Offset { at_ms: u64 },
 }
@@ -68,6 +68,11 @@ impl Ears {
         heard
     }
 
+    /// Samples in a block.
+    pub(crate) fn block_len(&self) -> usize {
+        self.block_len
+    }
+
     /// Audio heard so far.
     pub(crate) fn now_ms(&self) -> u64 {
         self.blocks * BLOCK_MS
@@ -87,7 +92,7 @@ impl Ears {
             self.speaking = false;
             return Heard::Offset { at_ms: (self.blocks - HANGOVER_BLOCKS) * BLOCK_MS };
         }
-        if self.speaking { Heard::Speech } else { Heard::Nothing }
+        if self.speaking { Heard::Speech { loud } } else { Heard::Nothing }
     }
 }
 

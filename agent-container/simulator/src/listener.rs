@@ -50,6 +50,8 @@ pub(crate) struct Listener {
     speaking: bool,
     /// End of the last speech, or now while it lasts.
     speech_end_ms: u64,
+    /// Quiet blocks in speech: part of it only when it goes on.
+    quiet_ms: u64,
     /// Start of the current stretch of speech.
     onset_ms: u64,
     /// Words said and not yet taken.
@@ -81,15 +83,21 @@ impl Listener {
             line: Line::default(),
             speaking: false,
             speech_end_ms: 0,
+            quiet_ms: 0,
             onset_ms: 0,
             said: Vec::new(),
         }
     }
 
-    /// Hears more audio.
+    /// Hears more audio, block by block: what a block changes is noticed at its own time.
     pub(crate) fn hear(&mut self, samples: &[i16]) -> Vec<Change> {
-        let blocks = self.ears.hear(samples);
-        blocks.into_iter().filter_map(|heard| self.notice(heard)).collect()
+        let mut changes = Vec::new();
+        for block in samples.chunks(self.ears.block_len()) {
+            for heard in self.ears.hear(block) {
+                changes.extend(self.notice(heard));
+            }
+        }
+        changes
     }
 
     /// Audio heard so far, milliseconds.
@@ -137,15 +145,20 @@ impl Listener {
                 self.begin(at_ms);
                 Some(Change::Started { at_ms })
             }
-            Heard::Speech => {
+            Heard::Speech { loud: false } => {
+                self.quiet_ms += BLOCK_MS;
+                None
+            }
+            Heard::Speech { loud: true } => {
                 self.speech_end_ms = self.now_ms();
-                self.line.spoken_ms += BLOCK_MS;
+                self.line.spoken_ms += std::mem::take(&mut self.quiet_ms) + BLOCK_MS;
                 (self.speech_end_ms - self.onset_ms >= SHORTEST_SPEECH_MS && self.go_on())
                     .then_some(Change::MoreWords)
             }
             Heard::Offset { at_ms } => {
                 self.speaking = false;
                 self.speech_end_ms = at_ms;
+                self.quiet_ms = 0;
                 self.pause();
                 Some(Change::Stopped { at_ms })
             }
@@ -206,3 +219,6 @@ impl Listener {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

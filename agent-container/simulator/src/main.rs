@@ -11,11 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 async fn main() -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Before anybody is told where it listens, and may stop it.
+    let mut terminate = signal(SignalKind::terminate())?;
     let simulator = Simulator::start(config()?).await?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", serde_json::to_string(&simulator.addresses)?)?;
     stdout.flush()?;
-    let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}

@@ -185,35 +185,13 @@ async fn speak(
         }
     }
     let (format, header) = format(service, &body).map_err(|message| refuse(&world, service, &message))?;
-    let input = body["input"].as_str().unwrap_or_default().to_owned();
-    let speed = body["speed"].as_f64().unwrap_or(1.0) as f32;
-    world.ledger.request(service, body);
+    world.ledger.request(service, body.clone());
     let (mut pieces, stream) = Pieces::start(&world, service, &behaviour);
+    let sound = Sound { world, service, behaviour, format, header };
     tokio::spawn(async move {
-        let _open = Open::begin(&world, service);
-        let answer = Answer::begin(&world, service);
-        let done = async {
-            let begun = Instant::now() + Duration::from_millis(behaviour.first_ms());
-            let samples =
-                world.voice.speak(&input, format.sample_rate, speed).await.unwrap_or_else(|error| {
-                    tracing::error!(?service, %error, "cannot speak");
-                    [].into()
-                });
-            pieces.wait(begun).await?;
-            if header {
-                // As the vendors' streams: a header whose sizes do not know the end.
-                pieces.send(sound::wav(&[], format.sample_rate)).await?;
-            }
-            let step = format.bytes_per_second() * CHUNK_MS as usize / 1000 + 1;
-            for (n, chunk) in format.encode(&samples).chunks(step).enumerate() {
-                pieces
-                    .wait(begun + Duration::from_millis(CHUNK_MS * n as u64).div_f64(behaviour.rate()))
-                    .await?;
-                pieces.send(chunk.to_vec()).await?;
-            }
-            Ok(())
-        };
-        match done.await {
+        let _open = Open::begin(&sound.world, service);
+        let answer = Answer::begin(&sound.world, service);
+        match sound.deliver(&body, &mut pieces).await {
             Ok(()) => answer.complete(),
             Err(Gone) if pieces.failed() => answer.fail(),
             Err(Gone) => drop(answer),
@@ -221,4 +199,38 @@ async fn speak(
     });
     let content_type = if header { "audio/wav" } else { "audio/pcm" };
     Ok(([("content-type", content_type), ("x-request-id", "req_simulated")], stream).into_response())
+}
+
+/// One text being spoken.
+struct Sound {
+    world: Arc<World>,
+    service: Service,
+    behaviour: Behaviour,
+    format: Format,
+    header: bool,
+}
+
+impl Sound {
+    async fn deliver(&self, body: &Value, pieces: &mut Pieces) -> Result<(), Gone> {
+        let Self { world, service, behaviour, format, header } = self;
+        let begun = Instant::now() + Duration::from_millis(behaviour.first_ms());
+        let speed = body["speed"].as_f64().unwrap_or(1.0) as f32;
+        let input = body["input"].as_str().unwrap_or_default();
+        let samples = world.voice.speak(input, format.sample_rate, speed).await.unwrap_or_else(|error| {
+            tracing::error!(?service, %error, "cannot speak");
+            [].into()
+        });
+        pieces.wait(begun).await?;
+        if *header {
+            // As the vendors' streams: a header whose sizes do not know the end.
+            pieces.send(sound::wav(&[], format.sample_rate)).await?;
+        }
+        let step = format.bytes_per_second() * CHUNK_MS as usize / 1000 + 1;
+        for (n, chunk) in format.encode(&samples).chunks(step).enumerate() {
+            let after = Duration::from_millis(CHUNK_MS * n as u64).div_f64(behaviour.rate());
+            pieces.wait(begun + after).await?;
+            pieces.send(chunk.to_vec()).await?;
+        }
+        Ok(())
+    }
 }

@@ -153,18 +153,26 @@ impl Speaker {
         let begun = Instant::now() + Duration::from_millis(self.behaviour.first_ms());
         let step = token_time(self.behaviour.rate());
         pieces.wait(begun).await?;
+        let quirks = self.behaviour.quirks();
+        if quirks {
+            pieces.send(": PROCESSING\r\n\r\n").await?;
+        }
         pieces.send(self.chunk(json!({"role": "assistant", "content": "", "refusal": null}), None)).await?;
         for (n, token) in tokens(&self.reply.text).into_iter().enumerate() {
             pieces.wait(begun + step * n as u32).await?;
             pieces.send(self.chunk(json!({"content": token}), None)).await?;
         }
         for (index, tool) in self.reply.tools.iter().enumerate() {
-            for delta in tool_deltas(index, tool) {
+            for delta in if quirks { vec![whole_call(tool)] } else { tool_deltas(index, tool) } {
                 pieces.wait(Instant::now() + step).await?;
                 pieces.send(self.chunk(json!({"tool_calls": [delta]}), None)).await?;
             }
         }
-        pieces.send(self.chunk(json!({}), Some(self.finish_reason()))).await?;
+        let reason = if quirks { "stop" } else { self.finish_reason() };
+        pieces.send(self.chunk(json!({}), Some(reason))).await?;
+        if quirks {
+            return Ok(());
+        }
         if self.request["stream_options"]["include_usage"] == true {
             pieces.send(event(&self.envelope("chat.completion.chunk", json!([]), self.usage()))).await?;
         }
@@ -233,6 +241,11 @@ fn tool_deltas(index: usize, tool: &ScriptedTool) -> Vec<Value> {
         .chunks(ARGUMENT_CHARS)
         .map(|piece| json!({"index": index, "function": {"arguments": piece.iter().collect::<String>()}}));
     [first].into_iter().chain(rest).collect()
+}
+
+/// As some compatible servers send it: without index and id, and at once.
+fn whole_call(tool: &ScriptedTool) -> Value {
+    json!({"function": {"name": tool.name, "arguments": arguments(tool)}})
 }
 
 fn event(value: &Value) -> Bytes {

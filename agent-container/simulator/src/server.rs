@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use serde::Serialize;
@@ -17,6 +17,9 @@ use crate::script::Script;
 use crate::voice::Voice;
 use crate::world::World;
 use crate::{anthropic, assemblyai, control, deepgram, elevenlabs, groq, openai};
+
+/// Names of ports.
+const VENDORS: [&str; 7] = ["deepgram", "openai", "elevenlabs", "assemblyai", "anthropic", "groq", "control"];
 
 /// Base URLs, each as the vendor's own SDK takes it.
 #[derive(Clone, Debug, Serialize)]
@@ -52,6 +55,8 @@ impl Simulator {
     /// # Errors
     /// When espeak-ng is missing, a port is taken, or the script cannot be read.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let unknown = config.ports.keys().find(|name| !VENDORS.contains(&name.as_str()));
+        ensure!(unknown.is_none(), "ports: unknown vendor {unknown:?}, known are {VENDORS:?}");
         let script = script(&config)?;
         let voice = Voice::new(config.words_per_minute).await?;
         let world = Arc::new(World::new(script, voice, config.services.clone()));

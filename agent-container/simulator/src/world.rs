@@ -48,7 +48,10 @@ impl World {
             refuse(service, fault)
         };
         let Some(key) = key(headers) else { return Err(refused(FaultKind::Unauthorized)) };
-        let Ok(own) = Behaviour::from_key(&key) else { return Err(refused(FaultKind::Unauthorized)) };
+        let own = Behaviour::from_key(&key).map_err(|error| {
+            tracing::error!(?service, error, "settings in the key");
+            refused(FaultKind::Unauthorized)
+        })?;
         let next = lock(&self.next).get_mut(&service).and_then(VecDeque::pop_front).unwrap_or_default();
         let standing = lock(&self.services).get(&service).cloned().unwrap_or_default();
         let behaviour = own.or(&next).or(&standing);

@@ -8,142 +8,26 @@
 //!
 //! After any call, send everything [`RealtimeSocket::poll_send`] gives.
 
+mod config;
+mod event;
 mod message;
 mod update;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::pcm::{self, Samples, from_base64};
 use crate::tolerance::Tolerance;
 use crate::wire::{Header, Query};
-use crate::{
-    ChatMessage, Endpoint, Fault, FaultKind, Tool, ToolCall, ToolChoice, Usage, Vendor, WsMessage, WsRequest,
-};
+use crate::{ChatMessage, Fault, FaultKind, ToolCall, Vendor, WsMessage, WsRequest};
+pub use config::{RealtimeConfig, TurnDetection};
+pub use event::{Outcome, RealtimeEvent};
 use message::Message;
 
 /// The only rate of `audio/pcm`, hertz.
 const RATE: u32 = 24_000;
-
-/// What the agent's configuration says about a speech-to-speech model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RealtimeConfig {
-    /// Address and key.
-    pub endpoint: Endpoint,
-    /// Vendor's model name.
-    pub model: String,
-    /// Vendor's voice name.
-    pub voice: String,
-    /// Prompt.
-    pub instructions: String,
-    /// Functions the model may ask for.
-    pub tools: Vec<Tool>,
-    /// Whether it must, may or must not.
-    pub tool_choice: ToolChoice,
-    /// Model that writes down what the caller says; nothing is written down without one.
-    pub transcription_model: Option<String>,
-    /// ISO 639-1 language of the caller, for that model.
-    pub language: Option<String>,
-    /// Who decides about turns.
-    pub turns: TurnDetection,
-    /// Longest reply, tokens.
-    pub max_output_tokens: Option<u32>,
-    /// What was said before, when the socket replaces another one.
-    pub history: Vec<ChatMessage>,
-    /// Further fields of the session in the vendor's words; they win over ours of the same name.
-    pub extra: Map<String, Value>,
-}
-
-/// Who decides when the caller's turn begins and ends.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TurnDetection {
-    /// The vendor, by energy; it answers and interrupts itself by itself.
-    Server {
-        /// 0 to 1.
-        threshold: f32,
-        /// Audio kept from before the onset, milliseconds.
-        prefix_padding_ms: u32,
-        /// Silence that ends a turn, milliseconds.
-        silence_ms: u32,
-        /// Silence after which the model speaks up by itself, 5000 to 30 000 milliseconds.
-        idle_timeout_ms: Option<u32>,
-    },
-    /// The vendor, by meaning: `low`, `medium`, `high` or `auto`.
-    Semantic {
-        /// How soon.
-        eagerness: String,
-    },
-    /// We: [`RealtimeSocket::commit`].
-    Ours,
-}
-
-/// What a session reports.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RealtimeEvent {
-    /// The session is configured and knows the history.
-    Ready {
-        /// Vendor's id of the session.
-        session_id: String,
-    },
-    /// The vendor heard the caller begin to speak.
-    SpeechStarted {
-        /// Milliseconds of audio sent.
-        at_ms: u64,
-    },
-    /// The vendor heard the caller stop.
-    SpeechStopped {
-        /// Milliseconds of audio sent.
-        at_ms: u64,
-    },
-    /// What the caller said, as far as it is written down.
-    CallerInterim(String),
-    /// What the caller said.
-    CallerFinal(String),
-    /// The caller was silent for the idle timeout; a reply follows.
-    IdleTimeout,
-    /// A reply begins.
-    ResponseStarted,
-    /// The next samples of the reply, at [`RealtimeSocket::sample_rate`].
-    Audio {
-        /// Which item; name it when interrupting.
-        item: String,
-        /// Mono.
-        samples: Vec<i16>,
-    },
-    /// The next words of the reply.
-    Text {
-        /// Which item.
-        item: String,
-        /// Words.
-        text: String,
-    },
-    /// The model wants a tool: answer with [`RealtimeSocket::tool_result`].
-    ToolCall(ToolCall),
-    /// A reply is over.
-    ResponseDone {
-        /// How.
-        outcome: Outcome,
-        /// Tokens used.
-        usage: Option<Usage>,
-    },
-    /// A message without meaning for the call, with the reason.
-    Ignored(String),
-}
-
-/// How a reply ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Said everything, or asked for tools.
-    Completed,
-    /// Interrupted.
-    Cancelled,
-    /// Cut at the longest length or by a filter.
-    Incomplete,
-    /// The vendor failed at it; the session goes on.
-    Failed(Fault),
-}
 
 /// One session, made for one connection.
 #[derive(Debug)]

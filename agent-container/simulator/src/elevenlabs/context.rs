@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::SERVICE;
 use super::settings::Settings;
-use super::{SERVICE, Session};
 use crate::behaviour::Behaviour;
 use crate::cancel::Answer;
 use crate::outlet::{Gone, Outlet};
@@ -24,7 +24,10 @@ const ODD: usize = 7;
 /// What a context is told to do.
 pub(crate) enum Job {
     Speak(String),
-    End,
+    /// Whether everything was wanted.
+    End {
+        complete: bool,
+    },
 }
 
 /// Speaks for one context until its end, then tells the session.
@@ -44,10 +47,10 @@ impl Speaker {
         while let Some(job) = jobs.recv().await {
             let done = match job {
                 Job::Speak(text) => self.speak(&text, std::mem::take(&mut first)).await,
-                Job::End => {
+                Job::End { complete } => {
                     let _ = self.outlet.send(&self.message(json!({"audio": null, "isFinal": true}))).await;
                     let _ = self.gone.send(self.id.clone()).await;
-                    return answer.complete();
+                    return if complete { answer.complete() } else { answer.fail() };
                 }
             };
             if let Err(Gone) = done {
@@ -83,8 +86,24 @@ impl Speaker {
         if let Some(id) = &self.id {
             message["contextId"] = id.clone().into();
         }
-        message
+        if self.behaviour.quirks() { other_spelling(message) } else { message }
     }
+}
+
+/// The vendor's other names for the same fields.
+fn other_spelling(message: Value) -> Value {
+    const NAMES: [(&str, &str); 4] = [
+        ("contextId", "context_id"),
+        ("isFinal", "is_final"),
+        ("charStartTimesMs", "charsStartTimesMs"),
+        ("charDurationsMs", "charsDurationsMs"),
+    ];
+    let Value::Object(fields) = message else { return message };
+    let renamed = fields.into_iter().map(|(name, value)| {
+        let other = NAMES.iter().find(|(usual, _)| *usual == name).map(|(_, other)| (*other).to_owned());
+        (other.unwrap_or(name), other_spelling(value))
+    });
+    Value::Object(renamed.collect())
 }
 
 /// A text as audio with the times of its characters.
@@ -137,13 +156,5 @@ impl Spoken {
             "charStartTimesMs": inside.iter().map(|(_, start)| start - stretch.start).collect::<Vec<_>>(),
             "charDurationsMs": vec![total_ms / count; inside.len()],
         })
-    }
-}
-
-impl Session {
-    /// Whether what was gathered is enough to be spoken without being asked to.
-    pub(super) fn enough(settings: &Settings, gathered: &str, generations: usize) -> bool {
-        let Some(last) = settings.schedule.last() else { return true };
-        settings.auto_mode || gathered.chars().count() >= *settings.schedule.get(generations).unwrap_or(last)
     }
 }

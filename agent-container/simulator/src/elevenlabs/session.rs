@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -19,6 +20,8 @@ use crate::world::World;
 
 /// The next context ends the socket.
 const MOST_CONTEXTS: usize = 5;
+/// Characters gathered before each generation when the client does not say.
+const SCHEDULE: [usize; 4] = [120, 160, 250, 290];
 /// Texts waiting to be spoken in one context.
 const QUEUE: usize = 256;
 
@@ -36,6 +39,8 @@ pub(crate) struct Session {
 struct Context {
     jobs: mpsc::Sender<Job>,
     gathered: String,
+    /// Characters gathered before each generation.
+    schedule: Vec<usize>,
     generations: usize,
     settings: Value,
     closing: bool,
@@ -74,22 +79,21 @@ impl Session {
                 _ = &mut writer => return Ok(()),
                 () = tokio::time::sleep_until(session.deadline()) => Err(session.idle()),
             };
-            match done {
-                Ok(true) => {}
-                Ok(false) => {
-                    session.outlet.close(1000, "").await?;
-                    let _ = writer.await;
-                    return Ok(());
-                }
-                Err(Fatal(code, message)) => {
-                    for message in last_words(code, &message) {
-                        session.outlet.put(std::time::Duration::ZERO, message).await?;
-                    }
-                    let _ = writer.await;
-                    return Ok(());
-                }
+            if let Ok(true) = done {
+                continue;
             }
+            session.end(done.err()).await?;
+            let _ = writer.await;
+            return Ok(());
         }
+    }
+
+    async fn end(&self, fatal: Option<Fatal>) -> Result<(), Gone> {
+        let Some(Fatal(code, message)) = fatal else { return self.outlet.close(1000, "").await };
+        for message in last_words(code, &message) {
+            self.outlet.put(Duration::ZERO, message).await?;
+        }
+        Ok(())
     }
 
     /// The first context that hears nothing more ends the socket; without contexts, the socket's own clock runs.
@@ -119,9 +123,9 @@ impl Session {
         }
         self.last_input = Instant::now();
         let id = self.settings.many.then(|| message["context_id"].as_str().unwrap_or("default").to_owned());
-        let words = message["text"].as_str();
         if !self.contexts.contains_key(&id) {
-            if message["close_context"] == true || message["flush"] == true && words.is_none() {
+            let about_a_closed_one = message["close_context"] == true || message["text"].is_null();
+            if about_a_closed_one {
                 return Ok(true);
             }
             self.open(&id, &message)?;
@@ -133,36 +137,27 @@ impl Session {
         }
         if let Some(new) = message.get("voice_settings").filter(|new| **new != context.settings) {
             self.world.ledger.violation(SERVICE, format!("voice settings changed to {new}"));
-            return Err(Fatal(
-                "invalid_input_message",
-                "voice_settings field must be provided in the first message and then either be not provided or not change.".into(),
-            ));
+            let words = "voice_settings field must be provided in the first message and then either be not provided \
+                         or not change.";
+            return Err(Fatal("invalid_input_message", words.into()));
         }
-        if words == Some("") && message["flush"] != true {
-            if self.settings.many {
-                self.world.ledger.count(SERVICE, |counts| counts.keep_alives += 1);
-            } else {
-                context.end().await;
+        match message["text"].as_str() {
+            Some("") if message["flush"] == true => {}
+            Some("") if self.settings.many => {
+                self.world.ledger.count(SERVICE, |counts| counts.keep_alives += 1)
             }
-        }
-        if let Some(words) = words.filter(|words| !words.trim().is_empty()) {
-            if !words.ends_with(' ') {
-                self.world.ledger.violation(SERVICE, "text without a space at its end");
+            Some("") => context.end(true).await,
+            Some(words) if !words.trim().is_empty() => {
+                if !words.ends_with(' ') {
+                    self.world.ledger.violation(SERVICE, "text without a space at its end");
+                }
+                context.gather(words);
             }
-            context.gathered.push_str(words);
-            context.flushed = false;
+            _ => {}
         }
-        let asked = message["flush"] == true || message["try_trigger_generation"] == true;
-        if asked || Self::enough(&self.settings, &context.gathered, context.generations) {
-            context.generate().await;
-        }
-        context.flushed |= message["flush"] == true;
-        if message["close_context"] == true {
-            if !context.flushed && context.generations > 0 {
-                self.world.ledger.count(SERVICE, |counts| counts.cancelled += 1);
-            }
-            context.gathered.clear();
-            context.end().await;
+        context.speak_if_asked(&message, self.settings.auto_mode).await;
+        if message["close_context"] == true && context.close().await {
+            self.world.ledger.count(SERVICE, |counts| counts.cancelled += 1);
         }
         Ok(true)
     }
@@ -178,19 +173,15 @@ impl Session {
         if first["text"] == "" {
             self.world.ledger.violation(SERVICE, "keep-alive before the first message of a context");
         }
-        let mut settings = self.settings.clone();
-        if let Some(schedule) = first["generation_config"]["chunk_length_schedule"].as_array() {
-            settings.schedule = schedule.iter().filter_map(Value::as_u64).map(|n| n as usize).collect();
-        }
-        if !settings.many {
-            self.settings.schedule = settings.schedule.clone();
-        }
+        let schedule = first["generation_config"]["chunk_length_schedule"].as_array();
+        let schedule =
+            schedule.map(|items| items.iter().filter_map(Value::as_u64).map(|n| n as usize).collect());
         let (jobs, queue) = mpsc::channel(QUEUE);
         let speaker = Speaker {
             world: self.world.clone(),
             id: id.clone(),
             speed: first["voice_settings"]["speed"].as_f64().unwrap_or(1.0) as f32,
-            settings,
+            settings: self.settings.clone(),
             behaviour: self.behaviour.clone(),
             outlet: self.outlet.clone(),
             gone: self.gone.clone(),
@@ -199,6 +190,7 @@ impl Session {
         let context = Context {
             jobs,
             gathered: String::new(),
+            schedule: schedule.unwrap_or_else(|| SCHEDULE.to_vec()),
             generations: 0,
             settings: first.get("voice_settings").cloned().unwrap_or(json!(null)),
             closing: false,
@@ -211,6 +203,21 @@ impl Session {
 }
 
 impl Context {
+    fn gather(&mut self, words: &str) {
+        self.gathered.push_str(words);
+        self.flushed = false;
+    }
+
+    /// Speaks what was gathered when it was asked to, or when it is enough.
+    async fn speak_if_asked(&mut self, message: &Value, auto_mode: bool) {
+        let asked = message["flush"] == true || message["try_trigger_generation"] == true;
+        let enough = self.schedule.get(self.generations).or(self.schedule.last()).copied().unwrap_or(0);
+        if asked || auto_mode || self.gathered.chars().count() >= enough {
+            self.generate().await;
+        }
+        self.flushed |= message["flush"] == true;
+    }
+
     /// Speaks what was gathered.
     async fn generate(&mut self) {
         let text = std::mem::take(&mut self.gathered);
@@ -220,11 +227,20 @@ impl Context {
         }
     }
 
+    /// Only what was flushed is still spoken. Whether that cancels something: a client that wants everything to be
+    /// heard flushes right before.
+    async fn close(&mut self) -> bool {
+        let cancelled = !self.flushed && self.generations > 0;
+        self.gathered.clear();
+        self.end(!cancelled).await;
+        cancelled
+    }
+
     /// Speaks what was gathered, then ends.
-    async fn end(&mut self) {
+    async fn end(&mut self, complete: bool) {
         self.generate().await;
         if !std::mem::replace(&mut self.closing, true) {
-            let _ = self.jobs.send(Job::End).await;
+            let _ = self.jobs.send(Job::End { complete }).await;
         }
     }
 }

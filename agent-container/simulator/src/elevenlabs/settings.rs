@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use crate::sound::{Encoding, Format};
 
-/// Characters gathered before each generation when the client does not say.
-const SCHEDULE: [usize; 4] = [120, 160, 250, 290];
-
 /// One socket's settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -15,7 +12,6 @@ pub(crate) struct Settings {
     pub(crate) auto_mode: bool,
     pub(crate) sync_alignment: bool,
     pub(crate) inactivity: Duration,
-    pub(crate) schedule: Vec<usize>,
 }
 
 impl Settings {
@@ -32,7 +28,6 @@ impl Settings {
             auto_mode: get("auto_mode") == Some("true"),
             sync_alignment: get("sync_alignment") == Some("true"),
             inactivity: Duration::from_secs(inactivity),
-            schedule: SCHEDULE.to_vec(),
         })
     }
 }

@@ -93,12 +93,25 @@ impl Reply {
         self.push(begun, json!({"type": "conversation.item.added", "previous_item_id": null, "item": fresh}));
         let part = |transcript: &str| json!({"type": "audio", "transcript": transcript});
         self.push(begun, place(json!({"type": "response.content_part.added", "part": part("")})));
-        let bytes = material.format.encode(&material.samples);
-        let step = material.format.bytes_per_second() * CHUNK_MS as usize / 1000;
-        let chunks: Vec<&[u8]> = bytes.chunks(step).collect();
-        let words = tokens(text);
+        let ended = self.sound(begun, material, &place);
+        let whole = item("completed", json!([{"type": "output_audio", "transcript": text}]));
+        self.push(ended, place(json!({"type": "response.output_audio.done"})));
+        self.push(ended, place(json!({"type": "response.output_audio_transcript.done", "transcript": text})));
+        self.push(ended, place(json!({"type": "response.content_part.done", "part": part(text)})));
+        self.push(ended, json!({"type": "conversation.item.done", "previous_item_id": null, "item": whole}));
+        self.push(ended, json!({"type": "response.output_item.done", "response_id": response, "output_index": 0, "item": whole}));
+        self.output.push(whole);
+        ended
+    }
+
+    /// The words come a little before the audio they belong to.
+    fn sound(&mut self, begun: Instant, material: &Material, place: &impl Fn(Value) -> Value) -> Instant {
+        let Material { answer, samples, format, rate, .. } = material;
+        let bytes = format.encode(samples);
+        let chunks: Vec<&[u8]> = bytes.chunks(format.bytes_per_second() * CHUNK_MS as usize / 1000).collect();
+        let words = tokens(&answer.text);
         let mut told = 0;
-        let at = |n: usize| begun + Duration::from_millis(CHUNK_MS * n as u64).div_f64(material.rate);
+        let at = |n: usize| begun + Duration::from_millis(CHUNK_MS * n as u64).div_f64(*rate);
         for (n, chunk) in chunks.iter().enumerate() {
             let until = words.len() * (n + 1) / chunks.len();
             for word in &words[told..until] {
@@ -110,18 +123,10 @@ impl Reply {
             told = until;
             let event =
                 place(json!({"type": "response.output_audio.delta", "delta": STANDARD.encode(chunk)}));
-            let audio_ms = (chunk.len() * 1000 / material.format.bytes_per_second()) as u64;
+            let audio_ms = (chunk.len() * 1000 / format.bytes_per_second()) as u64;
             self.planned.push_back(Planned { due: at(n), event, audio_ms });
         }
-        let ended = at(chunks.len());
-        let whole = item("completed", json!([{"type": "output_audio", "transcript": text}]));
-        self.push(ended, place(json!({"type": "response.output_audio.done"})));
-        self.push(ended, place(json!({"type": "response.output_audio_transcript.done", "transcript": text})));
-        self.push(ended, place(json!({"type": "response.content_part.done", "part": part(text)})));
-        self.push(ended, json!({"type": "conversation.item.done", "previous_item_id": null, "item": whole}));
-        self.push(ended, json!({"type": "response.output_item.done", "response_id": response, "output_index": 0, "item": whole}));
-        self.output.push(whole);
-        ended
+        at(chunks.len())
     }
 
     fn ask(&mut self, at: Instant, number: u64, n: usize, name: &str, arguments: &str) {

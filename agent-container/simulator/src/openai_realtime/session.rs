@@ -46,9 +46,6 @@ pub(super) struct Session {
     events: u64,
 }
 
-/// What ends the session early: code and words of the close.
-type Over = Option<(u16, &'static str)>;
-
 impl Session {
     pub(super) async fn run(
         world: Arc<World>,
@@ -68,13 +65,31 @@ impl Session {
             let _ = writer.await;
             return Ok(());
         }
+        let mut session = Self::new(world, behaviour, outlet, &model);
+        session.tell(json!({"type": "session.created", "session": session.config})).await?;
+        loop {
+            let due = session.reply.as_ref().and_then(|(reply, _)| reply.planned.front());
+            let due = due.map_or_else(|| Instant::now() + IDLE, |planned| planned.due);
+            tokio::select! {
+                message = stream.try_next() => match message {
+                    Ok(Some(Message::Text(text))) => session.hear(&text).await?,
+                    Ok(Some(Message::Close(_)) | None) | Err(_) => return Ok(()),
+                    Ok(Some(_)) => {}
+                },
+                _ = &mut writer => return Ok(()),
+                () = tokio::time::sleep_until(due) => session.go_on().await?,
+            }
+        }
+    }
+
+    fn new(world: Arc<World>, behaviour: Behaviour, outlet: Outlet, model: &str) -> Self {
         let format = Format::new(Encoding::Linear16, RATE);
-        let mut session = Self {
+        Self {
             listener: Listener::new(RATE, world.script.clone()),
             world,
             behaviour,
             outlet,
-            config: default_config(&model),
+            config: default_config(model),
             input: format,
             output: format,
             speech: false,
@@ -84,35 +99,10 @@ impl Session {
             reply: None,
             count: 0,
             events: 0,
-        };
-        session.tell(json!({"type": "session.created", "session": session.config})).await?;
-        loop {
-            let due = session
-                .reply
-                .as_ref()
-                .and_then(|(reply, _)| reply.planned.front())
-                .map(|planned| planned.due);
-            let over = tokio::select! {
-                message = stream.try_next() => match message {
-                    Ok(Some(Message::Text(text))) => session.hear(&text).await?,
-                    Ok(Some(Message::Close(_)) | None) | Err(_) => return Ok(()),
-                    Ok(Some(_)) => None,
-                },
-                _ = &mut writer => return Ok(()),
-                () = tokio::time::sleep_until(due.unwrap_or_else(|| Instant::now() + IDLE)) => {
-                    session.go_on().await?;
-                    None
-                }
-            };
-            if let Some((code, reason)) = over {
-                session.outlet.close(code, reason).await?;
-                let _ = writer.await;
-                return Ok(());
-            }
         }
     }
 
-    async fn hear(&mut self, text: &str) -> Result<Over, Gone> {
+    async fn hear(&mut self, text: &str) -> Result<(), Gone> {
         let message: Value = serde_json::from_str(text).unwrap_or_default();
         match message["type"].as_str().unwrap_or_default() {
             "session.update" => self.update(&message["session"]).await?,
@@ -144,7 +134,7 @@ impl Session {
                 self.complain("invalid_value", "Invalid value: unknown event type.").await?;
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     async fn update(&mut self, session: &Value) -> Result<(), Gone> {

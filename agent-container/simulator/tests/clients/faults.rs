@@ -1,6 +1,10 @@
 //! What goes wrong at the vendor arrives as the right fault, whichever the protocol.
 
-use speech::{ContextId, Fault, FaultKind, SttEvent, SttVendor, TtsVendor, Vendor};
+use serde_json::json;
+use speech::{
+    ChatEvent, ChatRequest, ContextId, Fault, FaultKind, FinishReason, SttEvent, SttVendor, Tool, TtsEvent,
+    TtsVendor, Vendor,
+};
 
 use crate::thinking::{answer, model, said};
 use crate::wire::Socket;
@@ -110,4 +114,36 @@ async fn voices_that_fail_say_why() {
     ] {
         assert_eq!(speak(&simulator, vendor, setting).await.kind, expected, "{vendor:?} {setting}");
     }
+}
+
+#[tokio::test]
+async fn quirks_within_the_protocol_change_nothing() {
+    let simulator = start().await;
+    for vendor in [Vendor::OpenAi, Vendor::Groq] {
+        let tool = Tool {
+            name: "find_table".into(),
+            description: String::new(),
+            parameters: json!({"type": "object"}),
+        };
+        let chat = ChatRequest { tools: vec![tool], ..said("Please find me one.") };
+        let (events, fault) = answer(&model(&simulator, vendor, "quirks=true"), &chat).await;
+        assert_eq!(fault, None);
+        assert!(
+            events
+                .iter()
+                .any(|event| matches!(event, ChatEvent::ToolCall(call) if call.name == "find_table"))
+        );
+        assert_eq!(events.last(), Some(&ChatEvent::Done(FinishReason::ToolCalls)), "{vendor:?}");
+    }
+    let mut session = speaking::socket(&simulator, TtsVendor::ElevenLabs, "quirks=true&rate=100");
+    let mut wire = Socket::connect(Vendor::ElevenLabs, session.connect()).await.unwrap();
+    wire.send(session.open(ContextId(1)).unwrap()).await;
+    wire.send(session.text(ContextId(1), "Hello.")).await;
+    wire.send(session.finish(ContextId(1))).await;
+    let mut events = Vec::new();
+    while !events.contains(&TtsEvent::Done { context: ContextId(1) }) {
+        events.extend(session.decode(wire.receive().await).unwrap());
+    }
+    assert!(events.iter().any(|event| matches!(event, TtsEvent::Audio { .. })));
+    assert!(events.iter().any(|event| matches!(event, TtsEvent::Alignment { .. })));
 }
