@@ -10,9 +10,14 @@ impl Dialogue {
         self.config.turns.interruption.enabled && speech.interruptible
     }
 
+    /// Words that interrupt a speech of this kind.
     pub(crate) fn min_words(&self, kind: SayKind) -> u32 {
         let i = &self.config.turns.interruption;
-        if kind == SayKind::Greeting { i.greeting_min_words.max(i.min_words) } else { i.min_words }
+        let limit = i.words_after_false_alarms;
+        let noisy =
+            limit > 0 && self.waits.false_alarms >= limit && self.config.turns.recogniser.streams_words;
+        let usual = i.min_words.max(u32::from(noisy));
+        if kind == SayKind::Greeting { usual.max(i.greeting_min_words) } else { usual }
     }
 
     /// While the caller's voice goes on: when it has lasted long enough to matter.
@@ -116,6 +121,7 @@ impl Dialogue {
     pub(crate) fn give_way(&mut self) {
         self.timers.clear(Timer::BargeIn);
         self.timers.clear(Timer::FalseInterruption);
+        self.waits.false_alarms = 0;
         self.caller.unaccepted = None;
         self.abort_reply();
         self.hush_all();
@@ -134,7 +140,8 @@ impl Dialogue {
         self.overridden = false;
         self.timers.clear(Timer::FalseInterruption);
         if self.speeches.front().is_some_and(|s| s.has(Hold::BargeIn) && !s.hushed) {
-            self.explain(Decision::Resumed, rule, []);
+            self.waits.false_alarms += 1;
+            self.explain(Decision::Resumed, rule, [("false_alarms", f64::from(self.waits.false_alarms))]);
             self.hold_front(Hold::BargeIn, false);
             self.announce();
             self.emit(Output::FalseInterruption { resumed: true });

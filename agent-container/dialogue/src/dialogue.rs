@@ -255,6 +255,9 @@ impl Dialogue {
         }
         self.advance_reply();
         self.finish_leaving();
+        if self.phase == Phase::Over {
+            return;
+        }
         self.assign_floor();
         self.set_waits();
         self.announce();

@@ -30,6 +30,7 @@ impl Dialogue {
             self.timers.clear(timer);
         }
         self.deferred = None;
+        self.caller.committed_early = None;
         self.forget_question();
         self.state(Who::User, State::Speaking, since);
         self.time_barge_in();

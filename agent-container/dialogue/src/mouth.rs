@@ -50,7 +50,7 @@ impl Dialogue {
 
     /// More text for a speech.
     pub(crate) fn say_more(&mut self, id: SayId, text: &str, end: bool) {
-        let Some(speech) = self.speech(id) else { return };
+        let Some(speech) = self.speech(id).filter(|s| !s.closed) else { return };
         if !text.is_empty() {
             speech.text = crate::caller::join(&speech.text, text);
         }

@@ -196,6 +196,9 @@ pub struct Interruption {
     pub boundary_ms: u64,
     /// While the agent speaks, this many words in a row of its own are its echo; 0: never.
     pub echo_words: u32,
+    /// After this many false alarms in a row voice alone no longer pauses the agent: a word is wanted (only
+    /// with a recogniser that streams words); 0: never.
+    pub words_after_false_alarms: u32,
     /// What happens to words that did not interrupt once the agent has finished undisturbed.
     pub unaccepted: Unaccepted,
 }
@@ -217,6 +220,7 @@ impl Default for Interruption {
             backchannel: words.map(str::to_owned).to_vec(),
             boundary_ms: 1000,
             echo_words: 3,
+            words_after_false_alarms: 2,
             unaccepted: Unaccepted::Drop,
         }
     }
@@ -418,6 +422,7 @@ impl TurnConfig {
                 false_timeout_ms: 2000,
                 backchannel: Vec::new(),
                 echo_words: 0,
+                words_after_false_alarms: 0,
                 ..Interruption::default()
             },
             silence: Silence { deadlines_ms: vec![15_000], max_unanswered: 0 },

@@ -26,6 +26,8 @@ pub(crate) struct Waits {
     prompts: usize,
     /// Tool fillers in this reply.
     tool_fillers: u32,
+    /// Pauses in a row that were nothing.
+    pub(crate) false_alarms: u32,
     /// Utterances in a row without a word.
     pub(crate) deaf: u32,
 }

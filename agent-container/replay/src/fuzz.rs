@@ -60,26 +60,54 @@ const REPLIES: [&str; 6] = [
 pub fn script(seed: u64) -> String {
     let mut dice = Dice::new(seed);
     let mut out = format!("title seed {seed}\n");
+    if dice.chance(8) {
+        session(&mut dice, &mut out);
+        return out;
+    }
     head(&mut dice, &mut out);
     caller(&mut dice, &mut out);
     model(&mut dice, &mut out);
     out
 }
 
+/// A speech-to-speech session that says anything at any time.
+fn session(dice: &mut Dice, out: &mut String) {
+    out.push_str("set mind live\ngreeting \"Hello.\"\ntool book write takes=1 gives=\"booked\"\n");
+    out.push_str("tool end_call builtin\n0.1 live ready\n");
+    let mut at = 500;
+    for i in 0..5 + dice.roll(30) {
+        at += dice.roll(1500);
+        let event = match dice.roll(12) {
+            0 | 1 => "speech_started".to_owned(),
+            2 | 3 => "speech_stopped".to_owned(),
+            4 => format!("heard \"{}\"", dice.pick(&SAYINGS)),
+            5 | 6 => format!("item i{i}\n{} live text i{i} \"{}\"", secs(at), dice.pick(&REPLIES)),
+            7 => format!("call c{i} book \"{{}}\""),
+            8 | 9 => "done".to_owned(),
+            10 => dice.pick(&["expiring", "closed", "ready"]).to_owned().to_owned(),
+            _ => format!("call c{i} {}", dice.pick(&["end_call {}", "nonsense {}"])),
+        };
+        let _ = writeln!(out, "{} live {event}", secs(at));
+    }
+}
+
 fn head(dice: &mut Dice, out: &mut String) {
     if dice.chance(60) {
         out.push_str("greeting \"Hello, this is the restaurant, how can I help you?\"\n");
     }
-    let switches: [(&str, u64); 9] = [
+    let switches: [(&str, u64); 12] = [
         ("set road.pausable false", 30),
         ("set interruption.resume false", 15),
         ("set interruption.enabled false", 5),
-        ("set preemptive.llm false", 20),
+        ("set preemptive.llm false", 15),
         ("set endpointing.mode \"dynamic\"", 30),
         ("set endpointing.text_rules null", 30),
         ("tts word_times=on", 40),
         ("stt streams=off\nset recogniser.streams_words false", 15),
         ("set tools.think_during_speech false", 20),
+        ("set turn_model.enabled true\nturn_model p=0.3 delay=0.1", 15),
+        ("set endpointing.end_by \"stt\"", 10),
+        ("set preemptive.llm true\nset preemptive.tts true", 10),
     ];
     for (line, percent) in switches {
         if dice.chance(percent) {
