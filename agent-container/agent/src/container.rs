@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use carrier::TicketKey;
 use domain::WorkerId;
 use futures_util::FutureExt as _;
 use livekit::{Client, Project, token};
@@ -20,10 +21,12 @@ use tracing::{error, info};
 use crate::call::bundles::Bundles;
 use crate::call::call::Shared;
 use crate::call::journal::Journals;
+use crate::call::rehearsal;
 use crate::config::Config;
 use crate::drivers::vendors::Vendors;
 use crate::drivers::voice::Clips;
 use crate::health;
+use crate::media_stream::{self, MediaStreams};
 use crate::net::{http, tls};
 use crate::roads::Rooms;
 use crate::supervisor::{Status, Supervisor, SupervisorSetup};
@@ -32,6 +35,8 @@ use crate::worker::session::{Session, Settings};
 
 /// A worker's token is for one connection; the server looks at it once.
 const WORKER_TOKEN_TTL: Duration = Duration::from_secs(300);
+/// Media streams that may wait for the supervisor.
+const STREAM_BOUND: usize = 16;
 /// One request to the server's API.
 const API_WITHIN: Duration = Duration::from_secs(5);
 /// Buckets of times in milliseconds.
@@ -62,15 +67,21 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("HEALTH_ADDR {}", config.health_addr))?;
     info!(address = %listener.local_addr()?, "health is served");
-    let router = health::router(Arc::clone(&status), metrics, config.max_calls);
+    let (streams_tx, streams) = mpsc::channel(STREAM_BOUND);
+    let tickets = TicketKey::derive(config.livekit.api_secret.reveal());
+    let router = health::router(Arc::clone(&status), metrics, config.max_calls)
+        .merge(media_stream::router(MediaStreams::new(tickets, streams_tx)));
     let serving = tokio::spawn(axum::serve(listener, router).into_future());
 
     let media = Media::start(MediaOptions::default()).context("media threads")?;
     let rooms = Rooms::new(media, Client::new(config.livekit.clone(), API_WITHIN));
+    let shared = Arc::new(shared(&config).await?);
+    tokio::spawn(rehearsal::rehearse(Arc::clone(&shared)));
     let supervisor = Supervisor::new(SupervisorSetup {
-        shared: Arc::new(shared(&config).await?),
+        shared,
         roads: Arc::new(rooms),
         events,
+        streams,
         commands,
         status,
         max_calls: config.max_calls,

@@ -10,6 +10,7 @@
 //! * [`supervisor`]: all calls; a panic in one ends that one only; drain; heartbeat.
 //! * [`call`]: one call, from the job to the record; the only caller of the dialogue.
 //! * [`drivers`]: recogniser, language model, voice, tools; everything comes back as an input.
+//! * [`media_stream`]: calls over the carrier's WebSocket, without LiveKit.
 //! * [`net`]: one TLS set-up, WebSockets, the HTTP client.
 
 pub mod call;
@@ -18,6 +19,7 @@ pub mod container;
 pub mod drivers;
 pub mod health;
 pub mod logging;
+pub mod media_stream;
 pub mod net;
 pub mod roads;
 pub mod supervisor;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use domain::{Heartbeat, JobId, JobMetadata, RoomName, WorkerId, Write};
+use line::Line;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout};
@@ -14,7 +15,7 @@ use tracing::{error, info, warn};
 use crate::call::call::{Control, Ends, Job, Shared, serve};
 use crate::call::ending::Ending;
 use crate::call::reports::wall_now;
-use crate::call::station;
+use crate::call::station::{self, StationEnd};
 use crate::roads::{JoinError, Roads};
 use crate::worker::link::{Command, Event};
 use crate::worker::session::{Assignment, JobEnd};
@@ -44,6 +45,8 @@ pub struct SupervisorSetup {
     pub roads: Arc<dyn Roads>,
     /// From the worker.
     pub events: mpsc::Receiver<Event>,
+    /// Calls that come without the worker.
+    pub streams: mpsc::Receiver<StreamCall>,
     /// To the worker.
     pub commands: mpsc::Sender<Command>,
     /// For health and metrics.
@@ -52,6 +55,25 @@ pub struct SupervisorSetup {
     pub max_calls: usize,
     /// How long calls may go on once told to end.
     pub drain_within: Duration,
+}
+
+/// A call that came over a media stream, whose line is up already.
+#[derive(Debug)]
+pub struct StreamCall {
+    /// What there is to serve.
+    pub job: Job,
+    /// Its line.
+    pub line: Line,
+    /// Its audio.
+    pub station: StationEnd,
+}
+
+/// A call that is ready to be served, and our ends of it.
+struct Ready {
+    job: Job,
+    ends: Ends,
+    control: mpsc::Sender<Control>,
+    running: oneshot::Receiver<()>,
 }
 
 /// Serves calls until told to stop.
@@ -75,6 +97,7 @@ impl Supervisor {
         let mut beat = interval(Duration::from_secs(Heartbeat::EVERY_S));
         loop {
             tokio::select! {
+                Some(call) = self.setup.streams.recv() => self.stream(call),
                 event = self.setup.events.recv() => match event {
                     Some(event) => self.event(event),
                     None => break,
@@ -93,7 +116,10 @@ impl Supervisor {
                 self.setup.status.registered.store(true, Relaxed);
                 self.beat();
             }
-            Event::Lost => self.setup.status.registered.store(false, Relaxed),
+            Event::Lost => {
+                self.setup.status.registered.store(false, Relaxed);
+                self.beat();
+            }
             Event::Start(assignment) => self.start(assignment),
             Event::Terminate { job_id } => {
                 if let Some(control) = self.controls.get(&job_id) {
@@ -106,50 +132,52 @@ impl Supervisor {
 
     fn start(&mut self, assignment: Assignment) {
         let job_id = assignment.job_id.clone();
-        match self.prepare(assignment) {
-            Ok((job, ends)) => {
-                let (control, running) = ends.1;
-                self.controls.insert(job_id.clone(), control);
-                let shared = Arc::clone(&self.setup.shared);
-                let commands = self.setup.commands.clone();
-                let ends = ends.0;
-                self.calls.spawn(async move {
-                    let told = tell_running(running, commands, job_id.clone());
-                    let (ending, ()) = tokio::join!(serve(shared, job, ends), told);
-                    (job_id, ending)
-                });
-                metrics::counter!(telemetry::metric::CALLS_TOTAL).increment(1);
-                self.count();
-            }
+        match self.prepare(&assignment) {
+            Ok(ready) => self.begin(job_id, ready),
             Err(error) => {
                 error!(job_id, %error, "job cannot be served");
                 let end = Command::JobEnded(job_id, JobEnd::Failed(error.to_string()));
-                // The worker's channel is as large as its slots.
+                // The worker's channel is larger than its slots.
                 let _ = self.setup.commands.try_send(end);
             }
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "taken apart at once by the only caller")]
-    fn prepare(
-        &self,
-        assignment: Assignment,
-    ) -> Result<(Job, (Ends, (mpsc::Sender<Control>, oneshot::Receiver<()>))), JoinError> {
-        let bad = |why: String| JoinError(why);
-        let room = RoomName::new(assignment.room.clone()).map_err(|error| bad(error.to_string()))?;
-        let id = JobId::new(assignment.job_id.clone()).map_err(|error| bad(error.to_string()))?;
+    /// Joins the room: first of all, because the caller's line rings until we publish.
+    fn prepare(&self, assignment: &Assignment) -> Result<Ready, JoinError> {
+        let bad = |error: domain::Invalid| JoinError(error.to_string());
+        let room = RoomName::new(assignment.room.clone()).map_err(bad)?;
+        let id = JobId::new(assignment.job_id.clone()).map_err(bad)?;
+        let (media, station) = station::pair();
+        let road = self.setup.roads.join(assignment, &room, Box::new(media));
         let metadata = JobMetadata::from_json(&assignment.metadata);
         if let (Err(error), false) = (&metadata, assignment.metadata.is_empty()) {
             warn!(job_id = %id, %error, "metadata of the dispatch not understood");
         }
-        // First the room: the caller's line rings until we publish.
-        let (media, station) = station::pair();
-        let road = self.setup.roads.join(&assignment, &room, Box::new(media));
-        let (control_tx, control) = mpsc::channel(4);
-        let (running_tx, running) = oneshot::channel();
         let job = Job { id, room, metadata: metadata.ok(), transfers: road.transfers, road: road.able };
-        let ends = Ends { line: road.line, station, control, running: Some(running_tx) };
-        Ok((job, (ends, (control_tx, running))))
+        Ok(Ready::new(job, road.line, station))
+    }
+
+    fn stream(&mut self, call: StreamCall) {
+        let full = self.controls.len() >= self.setup.max_calls;
+        if full || self.setup.status.draining.load(Relaxed) {
+            // The line closes with it, and the carrier goes on with its instructions.
+            return warn!(call = %call.job.id, "media stream turned away");
+        }
+        self.begin(call.job.id.to_string(), Ready::new(call.job, call.line, call.station));
+    }
+
+    fn begin(&mut self, job_id: String, ready: Ready) {
+        let Ready { job, ends, control, running } = ready;
+        self.controls.insert(job_id.clone(), control);
+        let (shared, commands) = (Arc::clone(&self.setup.shared), self.setup.commands.clone());
+        self.calls.spawn(async move {
+            let told = tell_running(running, commands, job_id.clone());
+            let (ending, ()) = tokio::join!(serve(shared, job, ends), told);
+            (job_id, ending)
+        });
+        metrics::counter!(telemetry::metric::CALLS_TOTAL).increment(1);
+        self.count();
     }
 
     async fn ended(&mut self, ended: Result<(String, Ending), tokio::task::JoinError>) {
@@ -174,12 +202,14 @@ impl Supervisor {
 
     /// Tells the table that we live, beside everything else.
     fn beat(&self) {
-        let draining = self.setup.status.draining.load(Relaxed);
+        // Without LiveKit nobody can send us a call.
+        let status = &self.setup.status;
+        let closed = status.draining.load(Relaxed) || !status.registered.load(Relaxed);
         let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let beat = Heartbeat {
             worker: self.setup.shared.worker.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            capacity: if draining { 0 } else { narrow(self.setup.max_calls) },
+            capacity: if closed { 0 } else { narrow(self.setup.max_calls) },
             active: narrow(self.controls.len()),
             at: wall_now(),
         };
@@ -211,6 +241,15 @@ impl Supervisor {
         let worker: WorkerId = self.setup.shared.worker.clone();
         write(&self.setup.shared, Write::RemoveHeartbeat { worker }).await;
         info!("drained");
+    }
+}
+
+impl Ready {
+    fn new(job: Job, line: Line, station: StationEnd) -> Self {
+        let (control, controls) = mpsc::channel(4);
+        let (running_tx, running) = oneshot::channel();
+        let ends = Ends { line, station, control: controls, running: Some(running_tx) };
+        Self { job, ends, control, running }
     }
 }
 

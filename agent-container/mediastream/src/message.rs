@@ -9,10 +9,18 @@ use crate::session::Parameters;
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(crate) enum Message {
     Connected,
-    Start { start: Start },
-    Media { media: Media },
-    Dtmf { dtmf: Dtmf },
-    Mark { mark: Mark },
+    Start {
+        start: Start,
+    },
+    Media {
+        media: Media,
+    },
+    Dtmf {
+        dtmf: Dtmf,
+    },
+    Mark {
+        mark: Mark,
+    },
     Stop,
     #[serde(other)]
     Unknown,

@@ -164,6 +164,12 @@ impl Session {
         self.sent - self.played
     }
 
+    /// The carrier's marks do not come back: what was sent counts as played.
+    pub fn assume_played(&mut self) {
+        self.played = self.sent;
+        self.marks.clear();
+    }
+
     fn start(&mut self, start: Start) -> Result<Vec<Fact>, Refusal> {
         let format = &start.media_format;
         let plain = format.encoding.eq_ignore_ascii_case("audio/x-mulaw");

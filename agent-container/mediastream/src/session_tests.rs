@@ -6,7 +6,8 @@ const START: &str = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ1","
 
 fn media(payload: &[u8]) -> String {
     let payload = STANDARD.encode(payload);
-    json!({"event": "media", "streamSid": "MZ1", "media": {"track": "inbound", "payload": payload}}).to_string()
+    json!({"event": "media", "streamSid": "MZ1", "media": {"track": "inbound", "payload": payload}})
+        .to_string()
 }
 
 fn admitted() -> Session {
@@ -34,7 +35,10 @@ fn nothing_is_heard_before_the_token_was_checked() {
 #[test]
 fn chunks_of_any_size_become_whole_frames() {
     let mut session = admitted();
-    let heard: usize = [160, 1, 319, 0, 160, 160].map(|n| session.receive(&media(&vec![0x80; n])).unwrap().len()).iter().sum();
+    let heard: usize = [160, 1, 319, 0, 160, 160]
+        .map(|n| session.receive(&media(&vec![0x80; n])).unwrap().len())
+        .iter()
+        .sum();
     // 100 ms came; at most a block of 10 ms and part of a frame wait inside.
     assert_eq!(heard, 4);
 }
@@ -44,9 +48,12 @@ fn marks_tell_how_far_the_playback_has_come() {
     let mut session = admitted();
     let frame = [1000; line::FRAME_SAMPLES];
     let messages: Vec<String> = (0..5).flat_map(|_| session.speak(&frame)).collect();
-    assert!(messages.iter().any(|m| m.contains("\"event\":\"media\"") && m.contains("\"streamSid\":\"MZ1\"")));
+    assert!(
+        messages.iter().any(|m| m.contains("\"event\":\"media\"") && m.contains("\"streamSid\":\"MZ1\""))
+    );
     assert_eq!(session.ahead(), 5);
-    let mark = |n: u64| json!({"event": "mark", "streamSid": "MZ1", "mark": {"name": n.to_string()}}).to_string();
+    let mark =
+        |n: u64| json!({"event": "mark", "streamSid": "MZ1", "mark": {"name": n.to_string()}}).to_string();
     assert_eq!(session.receive(&mark(3)), Ok(vec![Fact::Played { frames: 3 }]));
     assert_eq!(session.ahead(), 2);
     assert_eq!(session.receive(&mark(3)), Ok(vec![]), "a mark counts once");

@@ -74,6 +74,7 @@ impl Effects {
             chain: setup.tts.clone(),
             feed: station.feed,
             bell: station.bell,
+            cuts: station.cuts,
             commands,
             inbox: inbox.clone(),
             vendors: vendors.clone(),

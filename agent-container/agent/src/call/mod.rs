@@ -20,6 +20,7 @@ pub mod inputs;
 pub mod journal;
 pub mod observer;
 pub mod records;
+pub mod rehearsal;
 pub mod reports;
 pub mod setup;
 pub mod station;

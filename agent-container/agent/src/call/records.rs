@@ -23,6 +23,8 @@ pub type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, RecordsError>> + S
 pub trait Records: std::fmt::Debug + Send + Sync {
     /// An agent with its voice; nothing when there is no such agent.
     fn bundle<'a>(&'a self, agent: &'a AgentId) -> Asked<'a, Option<Bundle>>;
+    /// The names of all agents.
+    fn agents(&self) -> Asked<'_, Vec<AgentId>>;
     /// A number; nothing when it is not ours.
     fn number<'a>(&'a self, number: &'a E164) -> Asked<'a, Option<NumberConfig>>;
     /// Stores all of it, or nothing.
@@ -34,6 +36,13 @@ impl Records for Store {
         Box::pin(
             async move { self.agent_bundle(agent).await.map_err(|error| RecordsError(error.to_string())) },
         )
+    }
+
+    fn agents(&self) -> Asked<'_, Vec<AgentId>> {
+        Box::pin(async move {
+            let agents = Store::agents(self).await.map_err(|error| RecordsError(error.to_string()))?;
+            Ok(agents.into_iter().map(|agent| agent.id).collect())
+        })
     }
 
     fn number<'a>(&'a self, number: &'a E164) -> Asked<'a, Option<NumberConfig>> {

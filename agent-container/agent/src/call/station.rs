@@ -37,6 +37,8 @@ pub struct StationEnd {
     pub bell: Arc<Notify>,
     /// How to hear, once the agent's configuration is known.
     pub retune: mpsc::Sender<VadConfig>,
+    /// Speeches that were cut off: what a road has buffered of them is to be forgotten.
+    pub cuts: Arc<AtomicU64>,
     /// Frames and edges nobody took.
     pub dropped: Arc<AtomicU64>,
 }
@@ -60,7 +62,8 @@ pub fn pair() -> (CallStation, StationEnd) {
         playout,
         dropped: Arc::clone(&dropped),
     };
-    (station, StationEnd { edges, frames, feed, bell, retune, dropped })
+    let cuts = Arc::new(AtomicU64::new(0));
+    (station, StationEnd { edges, frames, feed, bell, retune, cuts, dropped })
 }
 
 impl Station for CallStation {

@@ -51,6 +51,10 @@ impl Records for Memory {
         Box::pin(async move { Ok(known.then(|| self.bundle.clone())) })
     }
 
+    fn agents(&self) -> Asked<'_, Vec<AgentId>> {
+        Box::pin(async { Ok(vec![self.bundle.agent.id.clone()]) })
+    }
+
     fn number<'a>(&'a self, _number: &'a E164) -> Asked<'a, Option<NumberConfig>> {
         Box::pin(async { Ok(None) })
     }

@@ -12,7 +12,7 @@ use agent::drivers::vendors::Vendors;
 use agent::drivers::voice::Clips;
 use agent::net::{http, tls};
 use agent::roads::{Joined, Roads};
-use agent::supervisor::{Status, Supervisor, SupervisorSetup};
+use agent::supervisor::{Status, StreamCall, Supervisor, SupervisorSetup};
 use agent::worker::link::{Command, Event};
 use agent::worker::session::Assignment;
 use dialogue::Road;
@@ -62,6 +62,8 @@ pub(crate) struct World {
     /// What the supervisor tells the worker.
     pub(crate) commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
+    /// Calls over media streams.
+    pub(crate) streams: mpsc::Sender<StreamCall>,
     lines: mpsc::Receiver<Caller>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
@@ -93,7 +95,7 @@ impl World {
             endpoint(Vendor::OpenAi, &at.openai),
             endpoint(Vendor::ElevenLabs, &at.elevenlabs),
             // Another one of the same kind, to fall back to.
-            endpoint(Vendor::Groq, at.openai.trim_end_matches("/v1")),
+            endpoint(Vendor::Groq, &at.groq),
         ];
         let memory = Arc::new(Memory::new(bundle(setup.vendors, setup.turns)));
         let records: Arc<dyn Records> = Arc::<Memory>::clone(&memory);
@@ -110,6 +112,7 @@ impl World {
         };
         let (line_tx, lines) = mpsc::channel(16);
         let (events, events_rx) = mpsc::channel(64);
+        let (streams, streams_rx) = mpsc::channel(4);
         let (commands_tx, commands) = mpsc::channel(64);
         let (stop, stopped) = oneshot::channel();
         let status = Arc::new(Status::default());
@@ -117,6 +120,7 @@ impl World {
             shared: Arc::new(shared),
             roads: Arc::new(ScriptedRoads(line_tx)),
             events: events_rx,
+            streams: streams_rx,
             commands: commands_tx,
             status: Arc::clone(&status),
             max_calls: 16,
@@ -126,7 +130,18 @@ impl World {
             let _ = stopped.await;
         };
         let running = tokio::spawn(supervisor.run(stopping));
-        Self { simulator, memory, status, commands, events, lines, stop: Some(stop), running, journals }
+        Self {
+            simulator,
+            memory,
+            status,
+            commands,
+            events,
+            streams,
+            lines,
+            stop: Some(stop),
+            running,
+            journals,
+        }
     }
 
     /// A call comes for this agent.

@@ -7,9 +7,11 @@
 //! ```
 
 mod clips;
+mod rehearsal;
 mod task;
 mod utterance;
 mod words;
 
 pub use clips::{Clip, ClipKey, Clips};
+pub use rehearsal::rehearse;
 pub use task::{Command, Voice, VoiceSetup};

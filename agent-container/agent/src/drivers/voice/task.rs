@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use audio::{PlayoutEvent, PlayoutFeed, SpeechId};
@@ -61,6 +62,8 @@ pub struct VoiceSetup {
     pub feed: PlayoutFeed,
     /// Rung by the media thread when the ring has events.
     pub bell: Arc<Notify>,
+    /// Counts speeches that are cut off.
+    pub cuts: Arc<AtomicU64>,
     /// From the dialogue.
     pub commands: mpsc::Receiver<Command>,
     /// To the dialogue.
@@ -334,7 +337,7 @@ impl Voice {
         let Some(at) = self.queue.iter().position(|u| u.id == id) else {
             // All of it is in the ring, or it is over already: then the ring has told or will tell its end.
             if self.leaving.contains(&id) {
-                self.setup.feed.flush(speech_id(id));
+                self.cut(id);
             }
             return;
         };
@@ -345,8 +348,13 @@ impl Voice {
             self.setup.feed.resume(speech_id(id));
             return self.tell(id, SayEvent::Finished { position_ms: 0 }).await;
         }
-        self.setup.feed.flush(speech_id(id));
+        self.cut(id);
         self.leaving.push(id);
+    }
+
+    fn cut(&mut self, id: SayId) {
+        self.setup.feed.flush(speech_id(id));
+        self.setup.cuts.fetch_add(1, Relaxed);
     }
 
     fn cancel(&self, utterance: &Utterance) {
