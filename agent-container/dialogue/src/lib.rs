@@ -7,6 +7,24 @@
 //!
 //! No clock, no randomness, no socket: the same inputs at the same call times give the same outputs, so a
 //! journal ([`JournalLine`]) replays, and any call turns into a test. Samples never enter here.
+//!
+//! # What a driver does
+//!
+//! * Makes a [`Config`] ([`Config::for_agent`]), a [`Dialogue`] of it while the phone still rings (the greeting is
+//!   prepared then and held), and writes the journal's header.
+//! * Writes every input to the journal before [`Dialogue::handle`], every output before carrying it out.
+//! * Carries out every [`Output`] without deciding. Speeches play one after the other in the order of their first
+//!   [`SayChunk`]; [`Output::Pause`] before the first audio means "do not begin".
+//! * Answers every speech with exactly one [`SayEvent::Finished`], every tool with one [`Input::Tool`] (cancelled
+//!   ones may be left out). Word times and [`SayEvent::Synthesised`] make the history exact.
+//! * Exhausts its own vendors before it reports a [`Failure`]; a request with `fallback` set skips the first one.
+//!
+//! # Where to look
+//!
+//! [`Dialogue`] has the transition match and the diagram. `hearing` follows voice and words, `turn_end` decides
+//! what becomes of a turn, `barge_in` who gives way, `speculation` works ahead, `thinking` takes a reply step by
+//! step, `toolbox` runs tools, `mouth` queues speeches, `waits` holds the deadlines, `leaving` the ways out, `live`
+//! speech-to-speech sessions. `tracer` folds the metrics ([`TurnTrace`], [`Summary`]); nothing else measures.
 
 mod barge_in;
 mod caller;
@@ -30,6 +48,7 @@ mod output;
 mod pauses;
 mod phrases;
 mod reply;
+mod speculation;
 mod speech;
 mod summary;
 mod template;

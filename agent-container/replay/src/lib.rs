@@ -6,7 +6,9 @@
 //! * [`model`]: what must hold in every call. [`fuzz`]: random scripts for it.
 //! * [`golden`]: timelines recorded from livekit-agents 1.8.9, compared line by line.
 
+mod caller;
 mod expand;
+mod parse;
 mod playout;
 mod words;
 mod world;

@@ -3,7 +3,7 @@
 use dialogue::Config;
 use serde_json::Value;
 
-use crate::script::json_or_text;
+use crate::parse::json_or_text;
 
 /// `config` with the field at `path` changed. A path starts at the configuration (`road.pausable`) or at its
 /// `turns` (`endpointing.min_delay_ms`). The value is JSON, or else text.

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use dialogue::{
     CallTime, Dialogue, Failure, FailureKind, HistoryItem, Input, JournalLine, LiveCommand, Message, Output,
-    SayEvent, SayId, Stt, ThinkEvent, ThinkId, ThinkRequest, ToolId, ToolResult, TransferResult, Usage, Vad,
+    SayEvent, SayId, ThinkEvent, ThinkId, ThinkRequest, ToolId, ToolResult, TransferResult, Usage,
 };
 
+use crate::caller;
 use crate::playout::{Heard, Playout};
-use crate::script::{Happening, ModelLine, Script, TransferLine};
+use crate::script::{ModelLine, Script, TransferLine};
 
 /// What a call left behind.
 #[derive(Debug)]
@@ -97,64 +98,8 @@ pub fn run(script: &Script) -> Result<Recording, dialogue::ConfigError> {
 
 impl World<'_> {
     fn schedule_script(&mut self) {
-        self.at(self.script.answer_ms, Step::Input(Input::Answered));
-        for event in &self.script.events {
-            match &event.what {
-                Happening::Input(input) => self.at(event.at_ms, Step::Input(input.clone())),
-                Happening::Speech { end_ms, text, delay_ms, lost } => {
-                    if !lost && !text.is_empty() {
-                        self.recognise(event.at_ms, *end_ms, text, *delay_ms);
-                    }
-                }
-            }
-        }
-        self.detect_voice();
-    }
-
-    /// The fake recogniser: words while they are spoken, or one interim; the final after its delay.
-    fn recognise(&mut self, from: u64, to: u64, text: &str, delay_ms: Option<u64>) {
-        let delay = delay_ms.unwrap_or(self.script.stt.delay_ms);
-        let words: Vec<&str> = text.split_whitespace().collect();
-        if self.script.stt.streams {
-            let count = words.len() as u64;
-            for n in 1..count {
-                let spoken = from + (to - from) * n / count;
-                let interim = words[..usize::try_from(n).unwrap_or(0)].join(" ");
-                let at = (spoken + delay).min(to + delay);
-                self.at(at, Step::Input(Input::Stt(Stt::Interim { text: interim })));
-            }
-        } else {
-            let interim = words[..words.len().min(2)].join(" ");
-            self.at(to + delay / 2, Step::Input(Input::Stt(Stt::Interim { text: interim })));
-        }
-        let text = text.to_owned();
-        self.at(to + delay, Step::Input(Input::Stt(Stt::Final { text, speech_final: false })));
-    }
-
-    /// The fake VAD, by the agent's own parameters.
-    fn detect_voice(&mut self) {
-        let vad = &self.script.config.turns.vad;
-        let (min_speech, min_silence) = (vad.min_speech_ms, vad.min_silence_ms);
-        let voices: Vec<(u64, u64)> =
-            voiced(self.script).into_iter().filter(|(from, to)| to - from >= min_speech).collect();
-        let mut open = false;
-        for (i, &(from, to)) in voices.iter().enumerate() {
-            let edge = if open {
-                Vad::Resumed { speech_ms: min_speech }
-            } else {
-                Vad::Started { speech_ms: min_speech }
-            };
-            self.at(from + min_speech, Step::Input(Input::Vad(edge)));
-            let gap = voices.get(i + 1).map_or(u64::MAX, |next| next.0 - to);
-            open = gap.saturating_add(min_speech) < min_silence;
-            let hush = HUSH_MS.min(min_silence.saturating_sub(1));
-            if gap > hush {
-                self.at(to + hush, Step::Input(Input::Vad(Vad::Hushed { silence_ms: hush })));
-            }
-            if !open {
-                let end = Vad::Ended { silence_ms: min_silence };
-                self.at(to + min_silence, Step::Input(Input::Vad(end)));
-            }
+        for (at_ms, input) in caller::inputs(self.script) {
+            self.at(at_ms, Step::Input(input));
         }
     }
 
@@ -424,32 +369,8 @@ impl World<'_> {
             journal: self.journal,
             heard: self.heard,
             audible: self.audible,
-            voiced: voiced(self.script),
+            voiced: caller::voiced(self.script),
             end_ms,
         }
     }
 }
-
-/// When the caller makes a sound, without overlaps.
-fn voiced(script: &Script) -> Vec<(u64, u64)> {
-    let mut spans: Vec<(u64, u64)> = script
-        .events
-        .iter()
-        .filter_map(|e| match e.what {
-            Happening::Speech { end_ms, .. } => Some((e.at_ms, end_ms)),
-            Happening::Input(_) => None,
-        })
-        .collect();
-    spans.sort_unstable();
-    let mut merged: Vec<(u64, u64)> = Vec::new();
-    for (from, to) in spans {
-        match merged.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
-            _ => merged.push((from, to)),
-        }
-    }
-    merged
-}
-
-/// The fake VAD reports a silence inside speech after this long.
-const HUSH_MS: u64 = 100;
