@@ -98,7 +98,8 @@ fn plans(layout: &Layout, options: &CallOptions, utterances: &[Vec<i16>]) -> Res
     }
     let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
     let recordings = options.recording_dir.clone().unwrap_or_else(|| layout.calls());
-    std::fs::create_dir_all(&recordings).with_context(|| format!("cannot create {}", recordings.display()))?;
+    std::fs::create_dir_all(&recordings)
+        .with_context(|| format!("cannot create {}", recordings.display()))?;
     let recordings = recordings.canonicalize()?;
     let plan = |number: usize| {
         let name = format!("{stamp}-{}-{number}", std::process::id());
@@ -149,7 +150,8 @@ fn show(report: Report, placed: &PlacedCall) {
     for (at, what) in &placed.timeline {
         report.line(&format!("  {at:>8.3}  {what}"));
     }
-    if let Some(record) = placed.record.as_ref().and_then(|record| serde_json::to_string_pretty(record).ok()) {
+    if let Some(record) = placed.record.as_ref().and_then(|record| serde_json::to_string_pretty(record).ok())
+    {
         report.line(&format!("\nrecord in DynamoDB\n{record}"));
     }
 }

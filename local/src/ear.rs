@@ -36,8 +36,12 @@ pub(crate) async fn listen(phone: &Phone, from: usize, limit: Duration) -> Resul
     let quiet_blocks = TURN_GAP.as_millis() as usize / 20;
     loop {
         let heard = phone.heard()?;
-        let levels: Vec<bool> =
-            heard.get(from..).unwrap_or_default().chunks_exact(BLOCK).map(|block| rms_dbfs(block) > VOICE_DBFS).collect();
+        let levels: Vec<bool> = heard
+            .get(from..)
+            .unwrap_or_default()
+            .chunks_exact(BLOCK)
+            .map(|block| rms_dbfs(block) > VOICE_DBFS)
+            .collect();
         let spoke = levels.iter().rposition(|&voice| voice);
         if spoke.is_some_and(|last| levels.len() - last > quiet_blocks) {
             return Ok(Heard::Utterance);

@@ -36,7 +36,8 @@ struct Gateway {
 impl Front {
     /// Takes a free port of 127.0.0.1 before anybody is behind it, since the functions and LiveKit must know the address.
     pub(crate) async fn reserve() -> Result<(TcpListener, String)> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no free port for the HTTP front")?;
+        let listener =
+            TcpListener::bind(("127.0.0.1", 0)).await.context("no free port for the HTTP front")?;
         let url = format!("http://{}", listener.local_addr()?);
         Ok((listener, url))
     }

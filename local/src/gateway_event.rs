@@ -82,7 +82,8 @@ fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 fn is_text(headers: &HeaderMap) -> bool {
     let kind = header_text(headers, &header::CONTENT_TYPE).unwrap_or_default();
-    kind.starts_with("text/") || ["application/json", "application/xml"].iter().any(|text| kind.starts_with(text))
+    kind.starts_with("text/")
+        || ["application/json", "application/xml"].iter().any(|text| kind.starts_with(text))
 }
 
 /// A function's answer.
@@ -108,9 +109,10 @@ pub(crate) fn response(answer: &[u8]) -> Response<Body> {
         let body = if answer.is_base64_encoded { STANDARD.decode(body).ok()? } else { body.into_bytes() };
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = StatusCode::from_u16(answer.status_code).ok()?;
-        let several = answer.multi_value_headers.into_iter().flat_map(|(name, values)| {
-            values.into_iter().map(move |value| (name.clone(), value))
-        });
+        let several = answer
+            .multi_value_headers
+            .into_iter()
+            .flat_map(|(name, values)| values.into_iter().map(move |value| (name.clone(), value)));
         for (name, value) in answer.headers.into_iter().chain(several) {
             let (name, value) = (HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
             if !response.headers().get_all(&name).iter().any(|same| same == value) {

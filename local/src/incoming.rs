@@ -86,7 +86,9 @@ impl IncomingCall {
             match self.verbs.remove(0) {
                 Verb::Dial(dial) => return Ok(Some(self.leg_of(dial))),
                 Verb::Say(text) => self.told.push(text),
-                Verb::Record { action, recording_callback } => self.record(action, recording_callback).await?,
+                Verb::Record { action, recording_callback } => {
+                    self.record(action, recording_callback).await?
+                }
                 Verb::Redirect(url) => self.fetch(&url, &[]).await?,
                 Verb::Hangup | Verb::Reject => break,
                 Verb::Stream(url) => self.told.push(format!("(Media Streams to {url} are not played here)")),
@@ -100,7 +102,12 @@ impl IncomingCall {
     ///
     /// # Errors
     /// When the phone does not start.
-    pub async fn phone(leg: &DialledLeg, dir: &std::path::Path, caller: &str, microphone: Vec<i16>) -> Result<Phone> {
+    pub async fn phone(
+        leg: &DialledLeg,
+        dir: &std::path::Path,
+        caller: &str,
+        microphone: Vec<i16>,
+    ) -> Result<Phone> {
         Phone::start(&PhoneOptions {
             dir: dir.to_path_buf(),
             caller: caller.to_owned(),
@@ -129,7 +136,11 @@ impl IncomingCall {
         if phone.progress().closed.is_none() {
             phone.hang_up().await?;
             phone.until_closed(GRACE).await?;
-            return Ok(Some(LegEnd { status: "no-answer", duration: None, reason: "rang too long".to_owned() }));
+            return Ok(Some(LegEnd {
+                status: "no-answer",
+                duration: None,
+                reason: "rang too long".to_owned(),
+            }));
         }
         Ok(Some(Self::end_of(phone)))
     }
@@ -154,7 +165,12 @@ impl IncomingCall {
     ///
     /// # Errors
     /// When the action URL does not answer with TwiML.
-    pub async fn leg_ended(&mut self, leg: &mut DialledLeg, end: &LegEnd, caller_left: bool) -> Result<Option<DialledLeg>> {
+    pub async fn leg_ended(
+        &mut self,
+        leg: &mut DialledLeg,
+        end: &LegEnd,
+        caller_left: bool,
+    ) -> Result<Option<DialledLeg>> {
         let seconds = end.duration.map(|duration| duration.as_secs_f64().round().to_string());
         let mut more = Vec::new();
         more.extend(seconds.iter().map(|seconds| ("CallDuration", seconds.clone())));

@@ -37,7 +37,8 @@ pub fn measure(recording: &PhoneRecording, answered: Instant) -> Heard {
 
 fn judge(caller: Vec<Segment>, agent: Vec<Segment>) -> Heard {
     let first_word = caller.first().map_or(u64::MAX, |first| first.start_ms);
-    let greeting_ms = agent.first().filter(|greeting| greeting.start_ms < first_word).map(|greeting| greeting.start_ms);
+    let greeting_ms =
+        agent.first().filter(|greeting| greeting.start_ms < first_word).map(|greeting| greeting.start_ms);
     let mut replies_ms = Vec::new();
     for (number, said) in caller.iter().enumerate() {
         let next = caller.get(number + 1).map_or(u64::MAX, |next| next.start_ms);
@@ -53,14 +54,21 @@ mod tests {
 
     #[track_caller]
     fn check(caller: &[(u64, u64)], agent: &[(u64, u64)], greeting: Option<u64>, replies: &[u64]) {
-        let voices = |spans: &[(u64, u64)]| spans.iter().map(|&(start_ms, end_ms)| Segment { start_ms, end_ms }).collect();
+        let voices = |spans: &[(u64, u64)]| {
+            spans.iter().map(|&(start_ms, end_ms)| Segment { start_ms, end_ms }).collect()
+        };
         let heard = judge(voices(caller), voices(agent));
         assert_eq!((heard.greeting_ms, heard.replies_ms.as_slice()), (greeting, replies));
     }
 
     #[test]
     fn a_reply_counts_from_the_end_of_the_callers_words() {
-        check(&[(3000, 4000), (7000, 8000)], &[(80, 2000), (4600, 6000), (8900, 9500)], Some(80), &[600, 900]);
+        check(
+            &[(3000, 4000), (7000, 8000)],
+            &[(80, 2000), (4600, 6000), (8900, 9500)],
+            Some(80),
+            &[600, 900],
+        );
     }
 
     #[test]

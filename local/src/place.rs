@@ -83,7 +83,8 @@ pub async fn place(stack: &StackFile, plan: &CallPlan, announce: impl Fn(&str)) 
     timeline.note(Instant::now(), "record read".to_owned());
 
     let best = legs.iter().find(|(_, ended)| ended.answered.is_some()).or(legs.first());
-    let heard = best.and_then(|(_, ended)| Some(measure(&ended.recording, ended.answered?))).unwrap_or_default();
+    let heard =
+        best.and_then(|(_, ended)| Some(measure(&ended.recording, ended.answered?))).unwrap_or_default();
     let recording = match best.and_then(|(_, ended)| Some((ended, ended.answered?))) {
         Some((ended, answered)) => {
             ended.recording.write_stereo(answered, &plan.recording)?;
@@ -96,11 +97,16 @@ pub async fn place(stack: &StackFile, plan: &CallPlan, announce: impl Fn(&str)) 
         call_sid,
         room: legs.first().map(|(leg, _)| leg.room().to_owned()),
         state: record.as_ref().map(|record| record.state.as_str().to_owned()),
-        end_reason: record.as_ref().and_then(|record| record.end_reason).map(|reason| reason.as_str().to_owned()),
+        end_reason: record
+            .as_ref()
+            .and_then(|record| record.end_reason)
+            .map(|reason| reason.as_str().to_owned()),
         greeting_heard: heard.greeting_ms.is_some(),
         replies_heard: heard.replies_ms.len(),
         webhook_to_twiml_ms: (webhook.as_secs_f64() * 10_000.0).round() / 10.0,
-        invite_to_ok_ms: best.and_then(|(_, ended)| ended.invite_to_ok).map(|took| took.as_secs_f64() * 1000.0),
+        invite_to_ok_ms: best
+            .and_then(|(_, ended)| ended.invite_to_ok)
+            .map(|took| took.as_secs_f64() * 1000.0),
         answer_to_greeting_ms: heard.greeting_ms,
         reply_latency_ms: heard.replies_ms.clone(),
         recording,
@@ -138,14 +144,18 @@ async fn talk(
     }
     let progress = phone.progress();
     let end = not_answered.unwrap_or_else(|| IncomingCall::end_of(&phone));
-    let steps = [("INVITE", progress.dialled), ("180 Ringing", progress.ringing), ("200 OK", progress.answered)];
+    let steps =
+        [("INVITE", progress.dialled), ("180 Ringing", progress.ringing), ("200 OK", progress.answered)];
     for (name, at) in steps.into_iter().chain([("first RTP", progress.first_rtp)]) {
         timeline.maybe(at, name);
     }
     let by = if caller_left { "caller hangs up" } else { end.reason.as_str() };
     timeline.maybe(progress.closed, by);
     let invite_to_ok = progress.dialled.zip(progress.answered).map(|(dialled, answered)| answered - dialled);
-    Ok((Ended { end, answered: progress.answered, invite_to_ok, recording: phone.finish().await? }, caller_left))
+    Ok((
+        Ended { end, answered: progress.answered, invite_to_ok, recording: phone.finish().await? },
+        caller_left,
+    ))
 }
 
 /// Listens to the greeting, then says each utterance and listens to the reply.
@@ -157,7 +167,9 @@ async fn converse(phone: &mut Phone, utterances: &[Vec<i16>]) -> Result<()> {
         let from = phone.heard()?.len();
         phone.say(utterance).await?;
         let said = Duration::from_secs_f64(utterance.len() as f64 / f64::from(SAMPLE_RATE));
-        if listen(phone, from, said + REPLY_LIMIT).await? == Heard::CallEnded || phone.progress().closed.is_some() {
+        if listen(phone, from, said + REPLY_LIMIT).await? == Heard::CallEnded
+            || phone.progress().closed.is_some()
+        {
             return Ok(());
         }
     }

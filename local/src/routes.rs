@@ -44,7 +44,9 @@ impl Route {
     fn matches(&self, method: &Method, path: &str) -> bool {
         let mut asked = path.split('/');
         let fits = self.path.split('/').all(|ours| {
-            asked.next().is_some_and(|segment| if ours.starts_with('{') { !segment.is_empty() } else { ours == segment })
+            asked.next().is_some_and(|segment| {
+                if ours.starts_with('{') { !segment.is_empty() } else { ours == segment }
+            })
         });
         self.method == method.as_str() && fits && asked.next().is_none()
     }

@@ -27,6 +27,7 @@ pub fn lines() -> Result<Vec<String>> {
     }
     let path = path();
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let config: Config = serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+    let config: Config =
+        serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
     Ok(config.script.lines)
 }

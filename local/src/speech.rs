@@ -42,7 +42,8 @@ pub async fn speak(text: &str) -> Result<Vec<i16>> {
 /// # Errors
 /// When the file is no WAV of 16-bit samples.
 pub fn read(path: &Path) -> Result<Vec<i16>> {
-    let mut reader = hound::WavReader::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut reader =
+        hound::WavReader::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let spec = reader.spec();
     let channels = usize::from(spec.channels.max(1));
     let samples: Vec<i16> = reader.samples::<i16>().step_by(channels).collect::<Result<_, _>>()?;

@@ -14,9 +14,9 @@ use crate::emulator::Emulator;
 use crate::environment::{self, AGENT_NAME, Vendors};
 use crate::front::Front;
 use crate::layout::Layout;
+use crate::random::random_hex;
 use crate::report::Report;
 use crate::routes::functions;
-use crate::random::random_hex;
 use crate::seed::{self, SAMPLE_NUMBER};
 use crate::stack_file::{Extra, StackFile};
 
@@ -93,20 +93,42 @@ impl Stack {
         let servers = start_servers(&options, &base_url);
         let simulator = start_simulator(&options);
         let emulator = Emulator::start(&logs);
-        let servers = report.step("livekit + sip", servers, |s| format!("{}  {}", s.livekit_url(), s.sip_address())).await?;
+        let servers = report
+            .step("livekit + sip", servers, |s| format!("{}  {}", s.livekit_url(), s.sip_address()))
+            .await?;
         let (simulator, vendors) = report.step("vendors", simulator, |_| "simulated".to_owned()).await?;
         let mut emulator = report.step("lambda emulator", emulator, |e| format!("port {}", e.port())).await?;
 
         let agent_port = free_tcp_port()?;
-        let file = describe(&options, &Parts { base_url, agent_port, lambda_port: emulator.port(), servers: &servers, database: &database, vendors: &vendors });
+        let file = describe(
+            &options,
+            &Parts {
+                base_url,
+                agent_port,
+                lambda_port: emulator.port(),
+                servers: &servers,
+                database: &database,
+                vendors: &vendors,
+            },
+        );
         emulator.connect(&functions(), options.function_instances, &environment::functions(&file), &logs)?;
         let front = Front::serve(listener, &emulator.url())?;
         report.step("functions", healthy(&mut emulator, &file.base_url), |()| file.base_url.clone()).await?;
 
         let health = format!("127.0.0.1:{agent_port}");
-        let agent_environment = environment::agent(&file, &vendors, &health, &|name| std::env::var(name).ok());
-        let mut stack =
-            Self { file, agent_environment, logs, agents: Vec::new(), front, emulator, simulator, servers, database };
+        let agent_environment =
+            environment::agent(&file, &vendors, &health, &|name| std::env::var(name).ok());
+        let mut stack = Self {
+            file,
+            agent_environment,
+            logs,
+            agents: Vec::new(),
+            front,
+            emulator,
+            simulator,
+            servers,
+            database,
+        };
         if options.agent {
             report.step("agent", stack.start_agent(), |()| health.clone()).await?;
         }
@@ -189,10 +211,16 @@ impl Stack {
     pub async fn until_broken(&mut self) -> String {
         loop {
             tokio::time::sleep(Duration::from_millis(500)).await;
-            let mut parts = self.agents.iter_mut().chain(self.emulator.processes_mut()).chain([&mut self.simulator]);
+            let mut parts =
+                self.agents.iter_mut().chain(self.emulator.processes_mut()).chain([&mut self.simulator]);
             let broken = parts.find_map(|part| {
                 let status = part.exited()?;
-                Some(format!("{} ended ({status}); {}:\n{}", part.name(), part.log().display(), servers::tail(part.log())))
+                Some(format!(
+                    "{} ended ({status}); {}:\n{}",
+                    part.name(),
+                    part.log().display(),
+                    servers::tail(part.log())
+                ))
             });
             if let Some(broken) = broken {
                 return broken;
@@ -214,13 +242,22 @@ impl Stack {
 
     fn invoke_hint(&self) -> String {
         let port = self.file.extra.lambda_port;
-        let flag = if port == crate::emulator::DEFAULT_PORT { String::new() } else { format!(" -A 127.0.0.1 -P {port}") };
+        let flag = if port == crate::emulator::DEFAULT_PORT {
+            String::new()
+        } else {
+            format!(" -A 127.0.0.1 -P {port}")
+        };
         format!("cargo lambda invoke incoming-call{flag} --data-file events/incoming-call/CASE.json")
     }
 
     fn pids(&self) -> BTreeMap<String, u32> {
         let supervisor = [("supervisor".to_owned(), std::process::id())];
-        let parts = self.agents.iter().chain(self.emulator.processes()).chain([&self.simulator]).chain(self.servers.processes());
+        let parts = self
+            .agents
+            .iter()
+            .chain(self.emulator.processes())
+            .chain([&self.simulator])
+            .chain(self.servers.processes());
         supervisor.into_iter().chain(parts.map(|part| (part.name().replace(' ', "-"), part.pid()))).collect()
     }
 }
@@ -303,7 +340,9 @@ fn printed(log: &Path) -> Option<Vendors> {
 /// Waits until `health` answers through the front, and so front, emulator and function together.
 async fn healthy(emulator: &mut Emulator, base_url: &str) -> Result<()> {
     let url = format!("{base_url}/health");
-    let Some(health) = emulator.processes_mut().iter_mut().find(|process| process.name().starts_with("health")) else {
+    let Some(health) =
+        emulator.processes_mut().iter_mut().find(|process| process.name().starts_with("health"))
+    else {
         bail!("there is no function `health`")
     };
     health.until_ready(START_LIMIT, async || answers(&url).await).await

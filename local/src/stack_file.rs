@@ -1,4 +1,5 @@
-//! `target/local/stack.json`: what any other tool needs to use the running stack.
+//! `target/local/stack.json`: what any other tool needs to use the running stack. Its keys are stable; what only our own tools need
+//! is in `details.json` beside it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,13 +39,13 @@ pub struct StackFile {
     pub table: String,
     /// Process ids by name; `supervisor` is the one that stops the others.
     pub pids: BTreeMap<String, u32>,
-    /// Everything a caller on this machine needs beyond the above.
-    #[serde(flatten)]
+    /// What only our own tools need; in a file beside this one.
+    #[serde(skip)]
     pub extra: Extra,
 }
 
 /// Addresses and places of this implementation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extra {
     /// Port for `cargo lambda invoke`.
     pub lambda_port: u16,
@@ -73,20 +74,18 @@ impl StackFile {
         if !path.exists() {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let file: Self = serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        let mut file: Self = read(path)?;
+        file.extra = read(&details(path))?;
         Ok(file.supervisor().filter(|&pid| test_kill_process(pid).is_ok()).is_some().then_some(file))
     }
 
-    /// Writes it in one step, so that nobody reads half of it.
+    /// Writes it in one step, so that nobody reads half of it; the details first.
     ///
     /// # Errors
     /// When the directory cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let draft = path.with_extension("json.new");
-        std::fs::write(&draft, serde_json::to_string_pretty(self)?)
-            .and_then(|()| std::fs::rename(&draft, path))
-            .with_context(|| format!("cannot write {}", path.display()))
+        replace(&details(path), &serde_json::to_string_pretty(&self.extra)?)?;
+        replace(path, &serde_json::to_string_pretty(self)?)
     }
 
     /// Asks the supervisor to stop everything.
@@ -99,5 +98,66 @@ impl StackFile {
 
     fn supervisor(&self) -> Option<Pid> {
         self.pids.get("supervisor").and_then(|&pid| i32::try_from(pid).ok()).and_then(Pid::from_raw)
+    }
+}
+
+fn details(path: &Path) -> PathBuf {
+    path.with_file_name("details.json")
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
+}
+
+fn replace(path: &Path, text: &str) -> Result<()> {
+    let draft = path.with_extension("json.new");
+    std::fs::write(&draft, text)
+        .and_then(|()| std::fs::rename(&draft, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_has_exactly_the_promised_keys() {
+        let sample: StackFile = serde_json::from_str(include_str!("../tests/data/stack.json")).unwrap();
+        let json = serde_json::to_value(&sample).unwrap();
+        let mut keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        let promised = [
+            "base_url",
+            "dynamodb_url",
+            "livekit_api_key",
+            "livekit_api_secret",
+            "livekit_url",
+            "number",
+            "pids",
+            "public_base_url",
+            "sip_address",
+            "sip_password",
+            "sip_username",
+            "table",
+            "twilio_account_sid",
+            "twilio_auth_token",
+        ];
+        assert_eq!(keys, promised);
+    }
+
+    #[test]
+    fn a_dead_stack_is_none() {
+        let dir = std::env::temp_dir().join(format!("stack-file-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("stack.json");
+        let mut file: StackFile = serde_json::from_str(include_str!("../tests/data/stack.json")).unwrap();
+        file.pids = BTreeMap::from([("supervisor".to_owned(), std::process::id())]);
+        file.write(&path).unwrap();
+        assert_eq!(StackFile::of_running(&path).unwrap().as_ref(), Some(&file));
+        // No process has the highest number there can be.
+        file.pids = BTreeMap::from([("supervisor".to_owned(), i32::MAX as u32)]);
+        file.write(&path).unwrap();
+        assert_eq!(StackFile::of_running(&path).unwrap(), None);
     }
 }

@@ -1,8 +1,8 @@
 //! TwiML as a carrier reads it. Written apart from the code that writes TwiML, so that one checks the other.
 
 use anyhow::{Context, Result, bail};
-use quick_xml::{Reader, XmlVersion};
 use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
 
 /// One instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn words_and_an_end_come_in_order() {
-        let verbs = parse("<Response><Say language=\"en\">We&apos;re busy.</Say><Hangup/></Response>").unwrap();
+        let verbs =
+            parse("<Response><Say language=\"en\">We&apos;re busy.</Say><Hangup/></Response>").unwrap();
         assert_eq!(verbs, [Verb::Say("We're busy.".to_owned()), Verb::Hangup]);
     }
 

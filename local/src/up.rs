@@ -97,7 +97,12 @@ pub async fn detach(layout: &Layout, arguments: &[String]) -> Result<StackFile> 
             bail!("the stack did not come up:\n{}", tail(&log));
         }
         if Instant::now() >= deadline {
-            bail!("the stack is not up after {} s; {}:\n{}", DETACH_LIMIT.as_secs(), log.display(), tail(&log));
+            bail!(
+                "the stack is not up after {} s; {}:\n{}",
+                DETACH_LIMIT.as_secs(),
+                log.display(),
+                tail(&log)
+            );
         }
         tokio::time::sleep(EVERY).await;
     }

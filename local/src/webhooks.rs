@@ -70,7 +70,8 @@ impl Webhooks {
     /// # Errors
     /// When nobody answers.
     pub async fn post_signed(&self, url: &str, body: String, signature: &str) -> Result<Answer> {
-        let path = url.strip_prefix(&self.public_base_url).with_context(|| format!("{url} is not the stack's"))?;
+        let path =
+            url.strip_prefix(&self.public_base_url).with_context(|| format!("{url} is not the stack's"))?;
         let started = Instant::now();
         let answer = self
             .client

@@ -10,7 +10,8 @@ const CALLER: &str = "+15550100200";
 
 #[tokio::test]
 async fn without_any_agent_the_caller_is_told() {
-    let stack = Stack::start(StackOptions { agent: false, ..options("no-agent") }, Report::quiet()).await.unwrap();
+    let stack =
+        Stack::start(StackOptions { agent: false, ..options("no-agent") }, Report::quiet()).await.unwrap();
     let mut call = IncomingCall::arrive(stack.file(), CALLER).await.unwrap();
     assert!(call.until_dial().await.unwrap().is_none());
     assert!(!call.told.is_empty(), "{}", call.answer.body);

@@ -28,7 +28,9 @@ async fn a_caller_is_greeted_answered_and_the_record_closes() {
     assert_eq!(placed.outcome.room.as_deref(), Some(format!("call-{}", placed.outcome.call_sid).as_str()));
     let recording = hound::WavReader::open(&plan.recording).unwrap();
     assert_eq!((recording.spec().channels, recording.spec().sample_rate), (2, 8000));
-    let journal = std::fs::read_to_string(local::journal(&stack().extra.journal_dir, &placed.outcome.call_sid)).unwrap();
+    let journal =
+        std::fs::read_to_string(local::journal(&stack().extra.journal_dir, &placed.outcome.call_sid))
+            .unwrap();
     assert!(journal.contains("thank you for calling Ringdown Dental"));
 }
 
@@ -87,7 +89,11 @@ async fn a_wrong_sip_password_ends_in_words_not_in_silence() {
 async fn an_unsigned_webhook_is_refused() {
     let webhooks = local::Webhooks::to(stack()).unwrap();
     let answer = webhooks
-        .post_signed(&webhooks.url("/incoming-call"), "CallSid=CA1&From=%2B1".to_owned(), "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+        .post_signed(
+            &webhooks.url("/incoming-call"),
+            "CallSid=CA1&From=%2B1".to_owned(),
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        )
         .await
         .unwrap();
     assert_eq!(answer.status, 403);

@@ -64,7 +64,12 @@ impl Peer {
     ///
     /// # Errors
     /// When it does not come within `within`.
-    pub async fn until(&mut self, event: &str, within: Duration, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+    pub async fn until(
+        &mut self,
+        event: &str,
+        within: Duration,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
         let matches = |report: &Value| report["event"] == event && wanted(report);
         if let Some(report) = self.seen.iter().find(|report| matches(report)) {
             return Ok(report.clone());
@@ -72,7 +77,11 @@ impl Peer {
         let deadline = tokio::time::Instant::now() + within;
         loop {
             let Ok(report) = tokio::time::timeout_at(deadline, self.reports.recv()).await else {
-                bail!("the peer did not report `{event}` within {} s; it reported {:?}", within.as_secs(), self.seen)
+                bail!(
+                    "the peer did not report `{event}` within {} s; it reported {:?}",
+                    within.as_secs(),
+                    self.seen
+                )
             };
             let Some(report) = report else { bail!("the peer ended before it reported `{event}`") };
             self.seen.push(report.clone());

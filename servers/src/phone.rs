@@ -79,7 +79,8 @@ impl Phone {
         let (commands, orders) = mpsc::channel(16);
         let (report, progress) = watch::channel(Progress::default());
         let tracks = Arc::new(Mutex::new(Tracks::default()));
-        let listener = Listener { stream, orders, report, tracks: tracks.clone(), recordings: files.recordings() };
+        let listener =
+            Listener { stream, orders, report, tracks: tracks.clone(), recordings: files.recordings() };
         tokio::spawn(listener.run());
         Ok(Self { process, files, commands, progress, dialled: None, tracks })
     }
@@ -176,9 +177,7 @@ impl Phone {
     pub async fn finish(mut self) -> Result<PhoneRecording> {
         // It may have ended by itself: then there is nothing to order.
         let _ = self.order("quit", "").await;
-        let ended = async {
-            while self.progress.changed().await.is_ok() {}
-        };
+        let ended = async { while self.progress.changed().await.is_ok() {} };
         if tokio::time::timeout(STOP_LIMIT, ended).await.is_err() {
             tracing::warn!("baresip did not end when told to");
         }
@@ -202,7 +201,8 @@ impl Phone {
         within: Duration,
         reached: impl Fn(&Progress) -> Option<Instant>,
     ) -> Result<Instant> {
-        let wait = self.progress.wait_for(|progress| reached(progress).is_some() || progress.closed.is_some());
+        let wait =
+            self.progress.wait_for(|progress| reached(progress).is_some() || progress.closed.is_some());
         let progress = match tokio::time::timeout(within, wait).await {
             Ok(Ok(progress)) => progress.clone(),
             Ok(Err(_)) => bail!("baresip ended before the call was {what}"),

@@ -22,7 +22,8 @@ impl PhoneFiles {
     pub(crate) fn create(options: &PhoneOptions, control_port: u16) -> Result<Self> {
         let mut files = Self { dir: options.dir.clone(), said: 0 };
         let recordings = files.recordings();
-        std::fs::create_dir_all(&recordings).with_context(|| format!("cannot create {}", recordings.display()))?;
+        std::fs::create_dir_all(&recordings)
+            .with_context(|| format!("cannot create {}", recordings.display()))?;
         let microphone = files.write_sound(&options.microphone)?;
         files.write("config", &config(&files.dir, &microphone, control_port))?;
         files.write("accounts", &account(options))?;

@@ -200,7 +200,8 @@ mod tests {
     async fn a_program_that_ends_at_its_start_is_named_with_the_end_of_its_log() {
         let log = std::env::temp_dir().join(format!("servers-process-{}.log", std::process::id()));
         let mut process = Process::spawn("server x", &shell("echo port in use; exit 3"), &log).unwrap();
-        let error = process.until_ready(Duration::from_secs(10), async || false).await.unwrap_err().to_string();
+        let error =
+            process.until_ready(Duration::from_secs(10), async || false).await.unwrap_err().to_string();
         assert!(error.starts_with("server x ended at its start (exit status: 3)"), "{error}");
         assert!(error.ends_with("port in use"), "{error}");
     }

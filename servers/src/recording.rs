@@ -53,7 +53,10 @@ impl Track {
 
     /// Looks how long the file is now.
     pub(crate) fn look(&mut self, at: Instant) {
-        let Some(length) = self.path.as_ref().and_then(|path| path.metadata().ok()).map(|file| file.len()) else { return };
+        let Some(length) = self.path.as_ref().and_then(|path| path.metadata().ok()).map(|file| file.len())
+        else {
+            return;
+        };
         let samples = length.saturating_sub(HEADER_BYTES) / 2;
         if samples > self.sightings.last().map_or(0, |last| last.samples) {
             self.sightings.push(Sighting { at, samples });

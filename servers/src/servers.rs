@@ -80,7 +80,8 @@ impl Servers {
     /// # Errors
     /// A missing tool, or a server that does not come up, with the end of its log.
     pub async fn start(options: ServersOptions) -> Result<Self> {
-        std::fs::create_dir_all(&options.dir).with_context(|| format!("cannot create {}", options.dir.display()))?;
+        std::fs::create_dir_all(&options.dir)
+            .with_context(|| format!("cannot create {}", options.dir.display()))?;
         let ports = Ports::free()?;
         let redis = start_redis(&options, ports).await?;
         let (livekit, sip) = tokio::try_join!(start_livekit(&options, ports), start_sip(&options, ports))?;
@@ -176,7 +177,16 @@ fn http_url(ports: Ports) -> String {
 
 async fn start_redis(options: &ServersOptions, ports: Ports) -> Result<Process> {
     let mut command = Command::new(Tool::Redis.path()?);
-    command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &ports.redis.to_string()]);
+    command.args([
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--port",
+        &ports.redis.to_string(),
+    ]);
     let mut redis = Process::spawn("redis", &command, &options.dir.join("redis.log"))?;
     redis.until_ready(START_LIMIT, async || answers(ports.redis, "PING\r\n", "+PONG").await).await?;
     Ok(redis)

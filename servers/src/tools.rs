@@ -55,7 +55,9 @@ impl Tool {
     pub fn path(self) -> Result<PathBuf, Missing> {
         let found = match self {
             Self::LivekitServer | Self::LivekitSip => existing(&servers_dir().join(self.name())),
-            Self::Python | Self::CargoLambda => existing(&workspace_root().join("target/venv/bin").join(self.name())),
+            Self::Python | Self::CargoLambda => {
+                existing(&workspace_root().join("target/venv/bin").join(self.name()))
+            }
             Self::Redis | Self::Baresip | Self::EspeakNg => in_path(self.name()),
         };
         found.ok_or(Missing(self))

@@ -55,17 +55,27 @@ fn benches() -> Result<Vec<(String, String)>> {
         let Ok(files) = std::fs::read_dir(crate_dir.join("benches")) else { continue };
         let names = files.filter_map(Result::ok).map(|file| file.path());
         let names = names.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
-        found.extend(names.filter_map(|path| Some((path.file_stem()?.to_string_lossy().into_owned(), package.clone()))));
+        found
+            .extend(names.filter_map(|path| {
+                Some((path.file_stem()?.to_string_lossy().into_owned(), package.clone()))
+            }));
     }
     found.sort();
     Ok(found)
 }
 
 fn crate_dirs() -> Result<Vec<std::path::PathBuf>> {
-    let mut dirs: Vec<_> = ["cli", "local", "servers", "xtask"].iter().map(|name| root().join(name)).collect();
+    let mut dirs: Vec<_> =
+        ["cli", "local", "servers", "xtask"].iter().map(|name| root().join(name)).collect();
     for shelf in ["functions", "shared", "agent-container"] {
-        let entries = std::fs::read_dir(root().join(shelf)).with_context(|| format!("cannot read {shelf}"))?;
-        dirs.extend(entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.join("Cargo.toml").exists()));
+        let entries =
+            std::fs::read_dir(root().join(shelf)).with_context(|| format!("cannot read {shelf}"))?;
+        dirs.extend(
+            entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.path())
+                .filter(|path| path.join("Cargo.toml").exists()),
+        );
     }
     Ok(dirs)
 }

@@ -13,7 +13,8 @@ const TARGET: &str = "aarch64-unknown-linux-gnu";
 pub(crate) fn all(quick: bool) -> Result<()> {
     setup::all()?;
     quietly("rust target aarch64", &mut command("rustup", ["target", "add", TARGET]))?;
-    let mut build = command(program("cargo-lambda"), ["lambda", "build", "--arm64", "--output-format", "zip"]);
+    let mut build =
+        command(program("cargo-lambda"), ["lambda", "build", "--arm64", "--output-format", "zip"]);
     match quick {
         true => build.args(["--profile", "quick"]),
         false => build.arg("--release"),

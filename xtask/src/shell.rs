@@ -35,7 +35,10 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// A command in the checkout.
-pub(crate) fn command<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: I) -> Command {
+pub(crate) fn command<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    arguments: I,
+) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
     command

@@ -29,7 +29,8 @@ const PACKAGES: [(&str, Sign); 10] = [
 
 /// Installs what is missing, or says the one line that does.
 pub(crate) fn ensure() -> Result<()> {
-    let missing: Vec<&str> = PACKAGES.iter().filter(|(_, sign)| !is_there(sign)).map(|(package, _)| *package).collect();
+    let missing: Vec<&str> =
+        PACKAGES.iter().filter(|(_, sign)| !is_there(sign)).map(|(package, _)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -49,7 +50,9 @@ pub(crate) fn ensure() -> Result<()> {
 fn is_there(sign: &Sign) -> bool {
     match sign {
         Program(name) => find(name).is_some(),
-        Library(name) => command("pkg-config", ["--exists", name]).status().is_ok_and(|status| status.success()),
+        Library(name) => {
+            command("pkg-config", ["--exists", name]).status().is_ok_and(|status| status.success())
+        }
     }
 }
 

@@ -18,7 +18,8 @@ pub(crate) fn all() -> Result<ExitCode> {
     build::programs()?;
     let counts = tests()?;
     let mut out = stdout();
-    writeln!(out, "\n{} passed, {} failed", counts.passed, counts.failed).context("standard output is closed")?;
+    writeln!(out, "\n{} passed, {} failed", counts.passed, counts.failed)
+        .context("standard output is closed")?;
     Ok(if counts.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -29,10 +29,15 @@ pub fn stack() -> &'static StackFile {
     STACK.get_or_init(|| {
         let (started, file) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async move {
-                let public = StackOptions { public_base_url: Some("https://calls.example.test".to_owned()), ..options("stack") };
-                let stack = Stack::start(public, Report::quiet()).await.map(|stack| (stack.file().clone(), stack));
+                let public = StackOptions {
+                    public_base_url: Some("https://calls.example.test".to_owned()),
+                    ..options("stack")
+                };
+                let stack =
+                    Stack::start(public, Report::quiet()).await.map(|stack| (stack.file().clone(), stack));
                 match stack {
                     Ok((file, _stack)) => {
                         started.send(Ok(file)).unwrap();
