@@ -253,7 +253,10 @@ impl Dialogue {
         let late = if silent {
             Some(front.free_since + STUCK_VOICE_MS)
         } else {
-            front.ends_at().map(|at| at + PLAYOUT_GRACE_MS)
+            let stall_ms = self.config.turns.watchdog.filler_ms.unwrap_or(PLAYOUT_GRACE_MS);
+            let dry =
+                front.runs_dry_at(self.config.turns.text.syllables_per_s).filter(|_| front.item.is_none());
+            front.ends_at().map(|at| at + PLAYOUT_GRACE_MS).or(dry.map(|at| at + stall_ms))
         };
         if let Some(at) = late {
             self.timers.set(Timer::Playout, at);
@@ -272,10 +275,25 @@ impl Dialogue {
             }
             return self.say_again(id);
         }
+        if !front.closed {
+            return self.model_stalled(front.id);
+        }
         let (id, position_ms) = (front.id, front.duration_ms.unwrap_or(0));
         self.explain(Decision::Stale, "playout_late", [("id", f64::from(id.0))]);
         self.emit(Output::Hush { id });
         self.finished(id, position_ms);
+    }
+
+    /// All words are spoken and the model owes more: what there is must do.
+    fn model_stalled(&mut self, id: SayId) {
+        self.explain(Decision::Watchdog, "model_stalled", [("id", f64::from(id.0))]);
+        if let Some(reply) = self.reply.as_mut().filter(|r| r.say == Some(id)) {
+            reply.thought = true;
+            if let Some(think) = reply.think.take() {
+                self.emit(Output::CancelThink { id: think });
+            }
+        }
+        self.say_more(id, "", true);
     }
 
     /// The voice failed. What was heard stays; what nobody heard is said by the fallback, once.

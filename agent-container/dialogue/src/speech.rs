@@ -142,6 +142,19 @@ impl Speech {
         Some(since + self.duration_ms?.saturating_sub(self.played_ms))
     }
 
+    /// When the text so far should be spoken, while more is to come.
+    pub(crate) fn runs_dry_at(&self, syllables_per_s: f64) -> Option<CallTime> {
+        let since = self.playing_since.filter(|_| !self.closed && !self.hushed)?;
+        let syllables: u32 = self.text.split_whitespace().map(crate::words::syllables).sum();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "minutes at most, positive"
+        )]
+        let spoken_ms = (f64::from(syllables) / syllables_per_s * 1000.0) as u64;
+        Some(since + spoken_ms.saturating_sub(self.played_ms))
+    }
+
     /// What the caller heard up to `position_ms`.
     pub(crate) fn heard(&self, position_ms: u64, syllables_per_s: f64) -> String {
         if self.started.is_none() {

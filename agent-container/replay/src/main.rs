@@ -14,11 +14,17 @@ const USAGE: &str = "usage:
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|a| a == "--help" || a == "-h") {
+        say(&mut std::io::stdout(), USAGE);
+        return ExitCode::SUCCESS;
+    }
     let result = match args.split_first() {
         Some((verb, rest)) if verb == "scenario" => scenarios(rest),
         Some((verb, rest)) if verb == "fuzz" => fuzz(rest),
-        Some((verb, rest)) if verb == "replay" && !rest.is_empty() => on_journal(&rest[0], &rest[1..]),
-        Some((path, rest)) if !path.starts_with('-') => on_journal(path, rest),
+        Some((verb, rest)) if verb == "replay" && rest.first().is_some_and(|r| !r.starts_with('-')) => {
+            on_journal(&rest[0], &rest[1..])
+        }
+        Some((path, rest)) if !path.starts_with('-') && path != "replay" => on_journal(path, rest),
         _ => Err(USAGE.to_owned()),
     };
     match result {
