@@ -18,6 +18,7 @@ pub mod config;
 pub mod container;
 pub mod drivers;
 pub mod health;
+pub mod heartbeats;
 pub mod logging;
 pub mod media_stream;
 pub mod net;

@@ -5,23 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use domain::{Heartbeat, JobId, JobMetadata, RoomName, WorkerId, Write};
+use domain::{Heartbeat, JobId, JobMetadata, RoomName};
 use line::Line;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, interval};
 use tracing::{error, info, warn};
 
 use crate::call::call::{Control, Ends, Job, Shared, serve};
 use crate::call::ending::Ending;
 use crate::call::reports::wall_now;
 use crate::call::station::{self, StationEnd};
+use crate::heartbeats::Heartbeats;
 use crate::roads::{JoinError, Roads};
 use crate::worker::link::{Command, Event};
 use crate::worker::session::{Assignment, JobEnd};
 
-/// One heartbeat, at most.
-const BEAT_WITHIN: Duration = Duration::from_secs(3);
 /// Time kept for goodbyes at the end of a drain.
 const GOODBYE: Duration = Duration::from_secs(10);
 
@@ -82,13 +81,15 @@ pub struct Supervisor {
     setup: SupervisorSetup,
     calls: JoinSet<(String, Ending)>,
     controls: BTreeMap<String, mpsc::Sender<Control>>,
+    heartbeats: Heartbeats,
 }
 
 impl Supervisor {
-    /// A supervisor without calls.
+    /// A supervisor without calls; inside a runtime.
     #[must_use]
     pub fn new(setup: SupervisorSetup) -> Self {
-        Self { setup, calls: JoinSet::new(), controls: BTreeMap::new() }
+        let heartbeats = Heartbeats::start(Arc::clone(&setup.shared.records));
+        Self { setup, calls: JoinSet::new(), controls: BTreeMap::new(), heartbeats }
     }
 
     /// Serves calls until `stop` comes, then drains.
@@ -213,8 +214,7 @@ impl Supervisor {
             active: narrow(self.controls.len()),
             at: wall_now(),
         };
-        let shared = Arc::clone(&self.setup.shared);
-        tokio::spawn(async move { write(&shared, Write::PutHeartbeat(beat)).await });
+        self.heartbeats.tell(beat);
     }
 
     /// Takes no more calls, lets those in progress end, says goodbye.
@@ -238,8 +238,7 @@ impl Supervisor {
                 }
             }
         }
-        let worker: WorkerId = self.setup.shared.worker.clone();
-        write(&self.setup.shared, Write::RemoveHeartbeat { worker }).await;
+        self.heartbeats.stop().await;
         info!("drained");
     }
 }
@@ -250,14 +249,6 @@ impl Ready {
         let (running_tx, running) = oneshot::channel();
         let ends = Ends { line, station, control: controls, running: Some(running_tx) };
         Self { job, ends, control, running }
-    }
-}
-
-async fn write(shared: &Shared, write: Write) {
-    match timeout(BEAT_WITHIN, shared.records.write(vec![write])).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(%error, "heartbeat not written"),
-        Err(_) => warn!("heartbeat not written in time"),
     }
 }
 

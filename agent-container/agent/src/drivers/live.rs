@@ -105,9 +105,8 @@ impl Live {
         loop {
             tokio::select! {
                 frame = self.setup.frames.recv() => drop(frame?),
-                command = self.setup.commands.recv() => match command? {
-                    LiveCommand::Recycle { messages } => return Some(messages),
-                    _ => {}
+                command = self.setup.commands.recv() => if let LiveCommand::Recycle { messages } = command? {
+                    return Some(messages);
                 }
             }
         }

@@ -143,7 +143,9 @@ impl Link {
             }
         };
         match proto::ServerMessage::decode(bytes.as_slice()) {
-            Ok(proto::ServerMessage { message: Some(message) }) => self.step(Input::Message(message)).await,
+            Ok(proto::ServerMessage { message: Some(message) }) => {
+                self.step(Input::Message(Box::new(message))).await
+            }
             Ok(_) => debug!("unknown message from LiveKit ignored"),
             Err(error) => warn!(%error, "unreadable message from LiveKit ignored"),
         }
@@ -187,7 +189,7 @@ impl Link {
                     Some(Box::pin(async move { WebSocket::connect(&request, CONNECT_WITHIN).await }));
             }
             Output::Disconnect => self.lose("asked to leave, or no answer to the registration").await,
-            Output::Send(message) => self.send(message).await,
+            Output::Send(message) => self.send(*message).await,
             Output::Registered { worker_id } => {
                 info!(worker_id, after_ms = millis(self.started.elapsed()), "registered with LiveKit");
                 self.tell(Event::Registered).await;

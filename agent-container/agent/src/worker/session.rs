@@ -63,7 +63,7 @@ pub enum Input {
     /// The socket is closed, or could not be opened.
     Lost,
     /// The server said something.
-    Message(FromServer),
+    Message(Box<FromServer>),
     /// The agent joined the job's room.
     JobRunning(String),
     /// The job is over.
@@ -84,7 +84,7 @@ pub enum Output {
     /// Close the socket; a `Lost` follows.
     Disconnect,
     /// Send this.
-    Send(ToServer),
+    Send(Box<ToServer>),
     /// The server knows us now.
     Registered {
         /// The server's id of this worker.
@@ -152,7 +152,7 @@ impl Session {
         match input {
             Input::Connected => self.register(now),
             Input::Lost => self.back_off(now),
-            Input::Message(message) => self.receive(now, message),
+            Input::Message(message) => self.receive(now, *message),
             Input::JobRunning(job_id) => self.tell_job(job_id, proto::JobStatus::JsRunning, String::new()),
             Input::JobEnded(job_id, end) => self.end_job(now, job_id, end),
             Input::Cpu(share) => self.cpu = share,
@@ -199,12 +199,12 @@ impl Session {
 
     fn register(&mut self, now: Duration) {
         self.link = Link::Registering { until: now + REGISTER_TIMEOUT };
-        self.outputs.push_back(Output::Send(ToServer::Register(proto::RegisterWorkerRequest {
+        self.outputs.push_back(Output::Send(Box::new(ToServer::Register(proto::RegisterWorkerRequest {
             r#type: proto::JobType::JtRoom as i32,
             agent_name: self.settings.agent_name.clone(),
             version: self.settings.version.clone(),
             ..Default::default()
-        })));
+        }))));
     }
 
     fn back_off(&mut self, now: Duration) {
@@ -242,14 +242,14 @@ impl Session {
     fn consider(&mut self, now: Duration, job: proto::Job) {
         let known = self.jobs.contains_key(&job.id);
         let accept = !self.draining && !known && self.jobs.len() < self.settings.slots && !job.id.is_empty();
-        self.outputs.push_back(Output::Send(ToServer::Availability(proto::AvailabilityResponse {
+        self.outputs.push_back(Output::Send(Box::new(ToServer::Availability(proto::AvailabilityResponse {
             job_id: job.id.clone(),
             available: accept || (known && !self.draining),
             participant_identity: format!("agent-{}", job.id),
             participant_name: self.settings.agent_name.clone(),
             participant_attributes: [("lk.agent.state".to_owned(), "initializing".to_owned())].into(),
             ..Default::default()
-        })));
+        }))));
         if accept {
             self.jobs.insert(job.id, Job::Offered { until: now + ASSIGNMENT_TIMEOUT });
             self.report(now);
@@ -309,7 +309,7 @@ impl Session {
     fn tell_job(&mut self, job_id: String, status: proto::JobStatus, error: String) {
         if self.is_registered() {
             let update = proto::UpdateJobStatus { job_id, status: status as i32, error };
-            self.outputs.push_back(Output::Send(ToServer::UpdateJob(update)));
+            self.outputs.push_back(Output::Send(Box::new(ToServer::UpdateJob(update))));
         }
     }
 
@@ -352,13 +352,13 @@ impl Session {
         self.status_seq += 1;
         let full = self.draining || self.jobs.len() >= self.settings.slots;
         let status = if full { proto::WorkerStatus::WsFull } else { proto::WorkerStatus::WsAvailable };
-        self.outputs.push_back(Output::Send(ToServer::UpdateWorker(proto::UpdateWorkerStatus {
+        self.outputs.push_back(Output::Send(Box::new(ToServer::UpdateWorker(proto::UpdateWorkerStatus {
             status: Some(status as i32),
             load: self.load(),
             job_count: u32::try_from(self.jobs.len()).unwrap_or(u32::MAX),
             draining: self.draining,
             seq: self.status_seq,
-        })));
+        }))));
     }
 
     /// The larger of CPU share and slots in use, 0 to 1.

@@ -30,7 +30,7 @@ fn input(told: &Told) -> Input {
         room: Some(proto::Room { name: room.into(), ..Default::default() }),
         ..Default::default()
     };
-    Input::Message(match told {
+    Input::Message(Box::new(match told {
         Told::Tick => return Input::Tick,
         Told::Connected => return Input::Connected,
         Told::Lost => return Input::Lost,
@@ -46,7 +46,7 @@ fn input(told: &Told) -> Input {
             FromServer::Assignment(proto::JobAssignment { job: Some(job(id, room)), ..Default::default() })
         }
         Told::Terminated(id) => FromServer::Termination(proto::JobTermination { job_id: (*id).into() }),
-    })
+    }))
 }
 
 fn short(output: Output) -> String {
@@ -57,19 +57,22 @@ fn short(output: Output) -> String {
         Output::Start(assignment) => format!("start {} in {}", assignment.job_id, assignment.room),
         Output::Terminate { job_id } => format!("terminate {job_id}"),
         Output::OfferLapsed { job_id } => format!("lapsed {job_id}"),
-        Output::Send(ToServer::Register(register)) => format!("register {}", register.agent_name),
-        Output::Send(ToServer::Availability(answer)) => {
+        Output::Send(message) => short_message(*message),
+    }
+}
+
+fn short_message(message: ToServer) -> String {
+    match message {
+        ToServer::Register(register) => format!("register {}", register.agent_name),
+        ToServer::Availability(answer) => {
             format!("{} {}", if answer.available { "accept" } else { "refuse" }, answer.job_id)
         }
-        Output::Send(ToServer::UpdateWorker(status)) => {
-            let word =
-                if status.status == Some(proto::WorkerStatus::WsFull as i32) { "full" } else { "free" };
-            format!("{word} {:.2} {}", status.load, status.job_count)
+        ToServer::UpdateWorker(status) => {
+            let full = status.status == Some(proto::WorkerStatus::WsFull as i32);
+            format!("{} {:.2} {}", if full { "full" } else { "free" }, status.load, status.job_count)
         }
-        Output::Send(ToServer::UpdateJob(update)) => {
-            format!("{} {}", update.status().as_str_name(), update.job_id)
-        }
-        Output::Send(other) => format!("{other:?}"),
+        ToServer::UpdateJob(update) => format!("{} {}", update.status().as_str_name(), update.job_id),
+        other => format!("{other:?}"),
     }
 }
 
@@ -189,7 +192,7 @@ fn a_server_that_does_not_answer_the_registration_is_left() {
             (10.0, Told::Tick, &["disconnect"]),
             (10.0, Told::Lost, &[]),
             (10.1, Told::Tick, &[]),
-            (10.2, Told::Tick, &["connect"]),
+            (10.3, Told::Tick, &["connect"]),
         ],
     );
 }

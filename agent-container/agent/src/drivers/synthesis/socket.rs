@@ -106,13 +106,13 @@ impl SocketTask {
         loop {
             tokio::select! {
                 () = sleep_until(until) => return Some(()),
-                command = self.commands.recv() => match command? {
-                    begin @ Command::Begin(_) => {
-                        self.waiting.push_back(begin);
+                command = self.commands.recv() => {
+                    // Anything else is for utterances that failed.
+                    let command = command?;
+                    if matches!(command, Command::Begin(_)) {
+                        self.waiting.push_back(command);
                         return Some(());
                     }
-                    // For utterances that failed.
-                    _ => {}
                 }
             }
         }

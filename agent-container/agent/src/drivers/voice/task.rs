@@ -213,6 +213,7 @@ impl Voice {
         self.pump().await;
         self.tell(id, SayEvent::FirstByte).await;
         self.tell_words(id, clip.words.clone()).await;
+        self.tell(id, SayEvent::Synthesised { duration_ms: samples_ms(clip.samples.len()) }).await;
         true
     }
 
@@ -274,6 +275,8 @@ impl Voice {
                 self.remember(id);
                 if let Some(utterance) = self.find(id) {
                     utterance.complete();
+                    let duration_ms = samples_ms(utterance.appended + utterance.waiting.len());
+                    self.tell(id, SayEvent::Synthesised { duration_ms }).await;
                 }
                 self.pump().await;
             }
@@ -445,4 +448,9 @@ fn speech_id(id: SayId) -> SpeechId {
 
 fn say_id(speech: SpeechId) -> SayId {
     SayId(speech.0)
+}
+
+/// Milliseconds of audio at the pipeline's rate.
+fn samples_ms(samples: usize) -> u64 {
+    samples as u64 * 1000 / u64::from(line::PIPELINE_HZ)
 }

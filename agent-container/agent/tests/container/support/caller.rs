@@ -46,13 +46,13 @@ impl Caller {
     pub(crate) async fn is_answered(&self) {
         let joined = LineEvent::CallerJoined { identity: "caller".into(), attributes: Default::default() };
         for event in [LineEvent::Published, joined, LineEvent::Answered] {
-            self.events.send(event).await.unwrap();
+            self.events.send(event).await.expect("the call listens");
         }
     }
 
     /// Says something aloud.
     pub(crate) fn say(&self, words: &str) {
-        self.mouth.lock().unwrap().extend(speech(words));
+        self.mouth.lock().expect("no panic").extend(speech(words));
     }
 
     /// Waits until the agent is heard, or no longer.
@@ -67,14 +67,14 @@ impl Caller {
     pub(crate) async fn is_left(&mut self) -> LineCommand {
         let waiting = async {
             loop {
-                match self.commands.recv().await.expect("the agent says goodbye") {
-                    command @ (LineCommand::HangUp | LineCommand::Leave) => return command,
-                    _ => {}
+                let command = self.commands.recv().await.expect("the agent says goodbye");
+                if matches!(command, LineCommand::HangUp | LineCommand::Leave) {
+                    return command;
                 }
             }
         };
         let command = tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("left in time");
-        self.events.send(LineEvent::Ended(line::LineEnd::WeLeft)).await.unwrap();
+        self.events.send(LineEvent::Ended(line::LineEnd::WeLeft)).await.expect("the call listens");
         command
     }
 }
@@ -85,7 +85,7 @@ fn run(mut station: Box<dyn Station>, mouth: &Mutex<VecDeque<Frame>>, heard: &mp
     let mut next = Instant::now();
     let (mut speaking, mut silent_ms) = (false, 0);
     while !heard.is_closed() {
-        let said = mouth.lock().unwrap().pop_front().unwrap_or([0; FRAME_SAMPLES]);
+        let said = mouth.lock().expect("no panic").pop_front().unwrap_or([0; FRAME_SAMPLES]);
         station.hear(&said, Source::Received);
         let mut frame = [0; FRAME_SAMPLES];
         let audible = station.speak(&mut frame) && energy(&frame) > AUDIBLE;

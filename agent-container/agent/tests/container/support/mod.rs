@@ -4,5 +4,5 @@ mod caller;
 mod memory;
 mod world;
 
-pub(crate) use caller::{Caller, Heard};
+pub(crate) use caller::Heard;
 pub(crate) use world::{World, WorldSetup};

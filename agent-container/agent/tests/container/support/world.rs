@@ -21,7 +21,7 @@ use line::{Line, Station};
 use serde_json::{Value, json};
 use simulator::Simulator;
 use speech::{Endpoint, Vendor};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::caller::Caller;
@@ -54,9 +54,13 @@ impl Default for WorldSetup {
     }
 }
 
+/// Calls run in real time: more worlds at once than a small machine can simulate would make each other late.
+static ROOM: Semaphore = Semaphore::const_new(2);
+
 /// A supervisor with scripted lines and simulated vendors.
 pub(crate) struct World {
-    pub(crate) simulator: Simulator,
+    /// The vendors live as long as the world.
+    _simulator: Simulator,
     pub(crate) memory: Arc<Memory>,
     pub(crate) status: Arc<Status>,
     /// What the supervisor tells the worker.
@@ -67,6 +71,7 @@ pub(crate) struct World {
     lines: mpsc::Receiver<Caller>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
+    _room: SemaphorePermit<'static>,
     pub(crate) journals: tempfile::TempDir,
 }
 
@@ -84,6 +89,7 @@ impl Roads for ScriptedRoads {
 
 impl World {
     pub(crate) async fn start(setup: WorldSetup) -> Self {
+        let room = ROOM.acquire().await.expect("never closed");
         tls::install_provider();
         let _ = tracing_subscriber::fmt().with_env_filter("agent=debug").with_test_writer().try_init();
         let simulator = Simulator::start(setup.simulator).await.expect("simulator");
@@ -131,7 +137,7 @@ impl World {
         };
         let running = tokio::spawn(supervisor.run(stopping));
         Self {
-            simulator,
+            _simulator: simulator,
             memory,
             status,
             commands,
@@ -141,6 +147,7 @@ impl World {
             stop: Some(stop),
             running,
             journals,
+            _room: room,
         }
     }
 
@@ -175,7 +182,7 @@ impl World {
     }
 
     /// Waits until the supervisor is done.
-    pub(crate) async fn is_done(self) {
+    pub(crate) async fn done(self) {
         self.running.await.expect("no panic");
     }
 }

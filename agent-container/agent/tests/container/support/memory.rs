@@ -24,7 +24,7 @@ impl Memory {
 
     /// What the agents told of a call so far.
     pub(crate) fn reports(&self, call: &str) -> Vec<Report> {
-        let reports = self.reports.lock().unwrap();
+        let reports = self.reports.lock().expect("no panic");
         reports.iter().filter(|(of, _)| of == call).map(|(_, report)| report.clone()).collect()
     }
 
@@ -39,7 +39,7 @@ impl Memory {
             if let [reason] = reasons.collect::<Vec<_>>()[..] {
                 return reason;
             }
-            changed.changed().await.unwrap();
+            changed.changed().await.expect("the table stays");
         }
     }
 }
@@ -64,7 +64,7 @@ impl Records for Memory {
             if let Write::AddFact { call, fact } = write
                 && let Event::Agent(told) = fact.event
             {
-                self.reports.lock().unwrap().push((call.to_string(), told.report));
+                self.reports.lock().expect("no panic").push((call.to_string(), told.report));
             }
         }
         self.changed.send_modify(|count| *count += 1);

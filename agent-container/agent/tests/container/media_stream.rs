@@ -1,13 +1,11 @@
 //! A call over a media stream: the carrier's messages in, the agent's voice out.
 
-mod support;
-
+use crate::support::{World, WorldSetup};
 use agent::media_stream::{MediaStreams, router};
 use carrier::TicketKey;
 use domain::EndReason;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use support::{World, WorldSetup};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -33,8 +31,8 @@ fn start(call: &str, token: &str) -> Message {
 
 async fn serve(world: &World) -> String {
     let key = TicketKey::derive("secret");
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
     let streams = MediaStreams::new(key, world.streams.clone());
     tokio::spawn(axum::serve(listener, router(streams)).into_future());
     format!("ws://{address}/media-stream")

@@ -1,9 +1,8 @@
 //! Whole calls over scripted lines and simulated vendors that speak the real protocols.
 
-mod support;
-
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::support::{Heard, World, WorldSetup};
 use agent::worker::link::Command;
 use agent::worker::session::JobEnd;
 use domain::{EndReason, Report};
@@ -11,7 +10,6 @@ use line::{LineCommand, LineEnd, LineEvent};
 use serde_json::json;
 use simulator::{Reply, Script};
 use speech::Vendor;
-use support::{Heard, World, WorldSetup};
 
 const LONG_REPLY: &str = "Certainly, let me tell you everything about our opening hours, which are from ten \
     in the morning until eleven at night on every day of the week, except on Mondays, when we are closed, and \
@@ -144,7 +142,7 @@ async fn a_draining_container_ends_its_calls_politely() {
     assert_eq!(caller.is_left().await, LineCommand::HangUp);
     assert_eq!(world.memory.ended("CA7").await, EndReason::AgentDrained);
     assert!(world.status.draining.load(Relaxed));
-    world.is_done().await;
+    world.done().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,5 @@
+//! The container without a network: scripted lines, simulated vendors that speak the real protocols.
+
+mod calls;
+mod media_stream;
+mod support;
