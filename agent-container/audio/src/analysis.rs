@@ -154,6 +154,34 @@ pub fn sine(hz: f64, amplitude: f64, rate_hz: u32, samples: usize) -> Vec<i16> {
     (0..samples).map(sample).collect()
 }
 
+/// Something that voice detectors take for a voice: gliding vowels at a syllable rate of 3.5 Hz, at 16 kHz,
+/// peaking around −10 dBFS. For tests that need speech and may not ship any.
+#[must_use]
+pub fn vowels(samples: usize) -> Vec<i16> {
+    let sample = |i: usize| {
+        let t = i as f64 / 16_000.0;
+        let turn = |hz: f64| (TAU * hz * t).sin();
+        // Pitch 120 Hz, sweeping by 30 Hz; its phase is the integral.
+        let pitch = 120.0 + 30.0 * turn(0.9);
+        let phase = 120.0 * t - 30.0 * (TAU * 0.9 * t).cos() / (TAU * 0.9);
+        let formants: [(f64, f64, f64); 3] = [
+            (550.0 + 250.0 * turn(2.9), 80.0, 1.0),
+            (1500.0 + 600.0 * turn(1.7), 120.0, 0.5),
+            (2600.0, 150.0, 0.2),
+        ];
+        let harmonic = |h: u32| {
+            let hz = pitch * f64::from(h);
+            let gain: f64 =
+                formants.iter().map(|&(at, width, gain)| gain / (1.0 + ((hz - at) / width).powi(2))).sum();
+            gain * (TAU * f64::from(h) * phase).sin()
+        };
+        let voice: f64 = (1..25).map(harmonic).sum();
+        4000.0 * (0.15 + turn(3.5).max(0.0)) * voice
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to the range of i16")]
+    (0..samples).map(|i| sample(i).round().clamp(-32_768.0, 32_767.0) as i16).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,7 +34,7 @@ pub use line::{FRAME_MS, FRAME_SAMPLES, Frame, PIPELINE_HZ, Source};
 pub use playout::{Playout, PlayoutEvent, PlayoutFeed, Position, SpeechId};
 pub use reorder::{Arrival, InOrder, Packet, Reorder};
 pub use resampler::Resampler;
-pub use vad::{Vad, VadConfig, VadEdge, VadReading};
+pub use vad::{Ear, Vad, VadConfig, VadEdge, VadReading};
 
 /// A codec or resampler that refused: our fault (a wrong rate, no memory) unless it says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

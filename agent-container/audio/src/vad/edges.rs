@@ -28,6 +28,18 @@ pub enum VadEdge {
     },
 }
 
+impl VadEdge {
+    /// The same edge, told `ms` milliseconds later.
+    pub(super) fn later(self, ms: u32) -> Self {
+        match self {
+            Self::Started { speech_ms } => Self::Started { speech_ms: speech_ms + ms },
+            Self::Hushed { silence_ms } => Self::Hushed { silence_ms: silence_ms + ms },
+            Self::Resumed { speech_ms } => Self::Resumed { speech_ms: speech_ms + ms },
+            Self::Ended { silence_ms } => Self::Ended { silence_ms: silence_ms + ms },
+        }
+    }
+}
+
 /// Probabilities in, edges out: hysteresis, minimum speech, minimum silence.
 #[derive(Debug, Clone)]
 pub struct Edges {
