@@ -19,6 +19,9 @@ pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 const BACK_OFF_FIRST: Duration = Duration::from_millis(100);
 /// Longest pause before a reconnect: without registration, callers find no agent.
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+/// livekit-server gives no job to a worker at its target load (0.7 unless configured): the caller would ring in
+/// vain. Load steers calls to the less busy worker; only a full one refuses.
+const BELOW_TARGET: f32 = 0.69;
 
 /// What the worker says about itself.
 #[derive(Debug, Clone)]
@@ -361,11 +364,11 @@ impl Session {
         }))));
     }
 
-    /// The larger of CPU share and slots in use, 0 to 1.
+    /// The larger of CPU share and slots in use, scaled to stay below the server's target.
     #[expect(clippy::cast_precision_loss, reason = "a few hundred slots")]
     fn load(&self) -> f32 {
         let slots = self.jobs.len() as f32 / self.settings.slots.max(1) as f32;
-        self.cpu.max(slots).clamp(0.0, 1.0)
+        self.cpu.max(slots).clamp(0.0, 1.0) * BELOW_TARGET
     }
 }
 

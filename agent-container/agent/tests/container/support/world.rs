@@ -72,7 +72,7 @@ pub(crate) struct World {
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
     _room: SemaphorePermit<'static>,
-    pub(crate) journals: tempfile::TempDir,
+    journals: tempfile::TempDir,
 }
 
 /// Hands the road's ends of lines to the test.
@@ -174,6 +174,21 @@ impl World {
     /// A call comes for the usual agent.
     pub(crate) async fn call(&mut self, call: &str) -> Caller {
         self.call_for(call, "reception").await
+    }
+
+    /// The journal of a call that is over, as soon as its last line is on the disk.
+    pub(crate) async fn journal(&self, call: &str) -> String {
+        let path = self.journals.path().join(format!("{call}.jsonl"));
+        let reading = async {
+            loop {
+                let journal = std::fs::read_to_string(&path).unwrap_or_default();
+                if journal.contains("\"leave\"") && journal.ends_with('\n') {
+                    return journal;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), reading).await.expect("a journal that ends")
     }
 
     /// SIGTERM.
