@@ -98,7 +98,7 @@ fn a_worker_registers_and_reports() {
             (0.2, Told::Registered, &["registered", "free 0.00 0"]),
             (0.3, Told::Cpu(0.5), &[]),
             (2.6, Told::Tick, &[]),
-            (2.7, Told::Tick, &["free 0.50 0"]),
+            (2.7, Told::Tick, &["free 0.34 0"]),
         ],
     );
 }
@@ -120,14 +120,14 @@ fn an_offer_takes_a_slot_and_the_end_gives_it_back() {
     check_registered(
         2,
         vec![
-            (1.0, Told::Offer("j1"), &["accept j1", "free 0.50 1"]),
+            (1.0, Told::Offer("j1"), &["accept j1", "free 0.34 1"]),
             (1.1, Told::Assigned("j1", "r1"), &["start j1 in r1"]),
-            (1.2, Told::Offer("j2"), &["accept j2", "full 1.00 2"]),
+            (1.2, Told::Offer("j2"), &["accept j2", "full 0.69 2"]),
             (1.3, Told::Assigned("j2", "r2"), &["start j2 in r2"]),
             (1.4, Told::Offer("j3"), &["refuse j3"]),
-            (9.0, Told::Ended("j1"), &["JS_SUCCESS j1", "free 0.50 1"]),
+            (9.0, Told::Ended("j1"), &["JS_SUCCESS j1", "free 0.34 1"]),
             (9.0, Told::Ended("j1"), &[]),
-            (9.1, Told::Offer("j3"), &["accept j3", "full 1.00 2"]),
+            (9.1, Told::Offer("j3"), &["accept j3", "full 0.69 2"]),
         ],
     );
 }
@@ -137,10 +137,10 @@ fn an_offer_without_assignment_gives_its_slot_back() {
     check_registered(
         1,
         vec![
-            (1.0, Told::Offer("j1"), &["accept j1", "full 1.00 1"]),
+            (1.0, Told::Offer("j1"), &["accept j1", "full 0.69 1"]),
             (1.5, Told::Offer("j1"), &["accept j1"]),
-            (3.6, Told::Tick, &["full 1.00 1"]),
-            (8.5, Told::Tick, &["full 1.00 1", "lapsed j1", "free 0.00 0"]),
+            (3.6, Told::Tick, &["full 0.69 1"]),
+            (8.5, Told::Tick, &["full 0.69 1", "lapsed j1", "free 0.00 0"]),
             // Late, but the server counts on us: served all the same.
             (9.0, Told::Assigned("j1", "r1"), &["start j1 in r1"]),
         ],
@@ -152,10 +152,10 @@ fn a_second_agent_for_the_same_room_is_done_without_a_word() {
     check_registered(
         4,
         vec![
-            (1.0, Told::Offer("j1"), &["accept j1", "free 0.25 1"]),
+            (1.0, Told::Offer("j1"), &["accept j1", "free 0.17 1"]),
             (1.0, Told::Assigned("j1", "r1"), &["start j1 in r1"]),
-            (2.0, Told::Offer("j2"), &["accept j2", "free 0.50 2"]),
-            (2.0, Told::Assigned("j2", "r1"), &["JS_SUCCESS j2", "free 0.25 1"]),
+            (2.0, Told::Offer("j2"), &["accept j2", "free 0.34 2"]),
+            (2.0, Told::Assigned("j2", "r1"), &["JS_SUCCESS j2", "free 0.17 1"]),
             (2.0, Told::Assigned("j1", "r1"), &[]),
         ],
     );
@@ -166,16 +166,16 @@ fn calls_outlive_a_lost_connection() {
     check_registered(
         4,
         vec![
-            (1.0, Told::Offer("j1"), &["accept j1", "free 0.25 1"]),
+            (1.0, Told::Offer("j1"), &["accept j1", "free 0.17 1"]),
             (1.0, Told::Assigned("j1", "r1"), &["start j1 in r1"]),
-            (1.5, Told::Offer("j2"), &["accept j2", "free 0.50 2"]),
+            (1.5, Told::Offer("j2"), &["accept j2", "free 0.34 2"]),
             (2.0, Told::Lost, &[]),
             (2.0, Told::Tick, &["connect"]),
             (2.0, Told::Lost, &[]),
             (2.1, Told::Tick, &[]),
             (2.2, Told::Tick, &["connect"]),
             (2.3, Told::Connected, &["register a"]),
-            (2.4, Told::Registered, &["registered", "free 0.25 1"]),
+            (2.4, Told::Registered, &["registered", "free 0.17 1"]),
             (3.0, Told::Ended("j1"), &["JS_SUCCESS j1", "free 0.00 0"]),
         ],
     );
@@ -202,9 +202,9 @@ fn a_draining_worker_is_full() {
     check_registered(
         4,
         vec![
-            (1.0, Told::Offer("j1"), &["accept j1", "free 0.25 1"]),
+            (1.0, Told::Offer("j1"), &["accept j1", "free 0.17 1"]),
             (1.0, Told::Assigned("j1", "r1"), &["start j1 in r1"]),
-            (2.0, Told::Drain, &["full 0.25 1"]),
+            (2.0, Told::Drain, &["full 0.17 1"]),
             (2.1, Told::Offer("j2"), &["refuse j2"]),
             (3.0, Told::Terminated("j1"), &["terminate j1"]),
             (3.1, Told::Ended("j1"), &["JS_SUCCESS j1", "full 0.00 0"]),
