@@ -9,22 +9,22 @@ use local::{Layout, Report, Stack, StackFile, StackOptions, script};
 use store::Store;
 
 /// Long enough for a busy machine; nothing is expected to take so long.
-pub const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// A fresh directory of this test run.
-pub fn dir(name: &str) -> PathBuf {
+pub(crate) fn dir(name: &str) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     dir
 }
 
-pub fn options(name: &str) -> StackOptions {
+pub(crate) fn options(name: &str) -> StackOptions {
     StackOptions { simulator_config: Some(script::path()), ..StackOptions::new(Layout::at(dir(name))) }
 }
 
 /// The shared stack. It lives on a thread of its own, since a test's runtime ends with the test; it dies with the process.
 #[allow(dead_code)]
-pub fn stack() -> &'static StackFile {
+pub(crate) fn stack() -> &'static StackFile {
     static STACK: OnceLock<StackFile> = OnceLock::new();
     STACK.get_or_init(|| {
         let (started, file) = std::sync::mpsc::channel();
@@ -52,7 +52,7 @@ pub fn stack() -> &'static StackFile {
 }
 
 /// The record of a call once `wanted` holds.
-pub async fn record(stack: &StackFile, call_sid: &str, wanted: impl Fn(&CallRecord) -> bool) -> CallRecord {
+pub(crate) async fn record(stack: &StackFile, call_sid: &str, wanted: impl Fn(&CallRecord) -> bool) -> CallRecord {
     let store = Store::new(store::client::local(&stack.dynamodb_url), &stack.table);
     let call: CallId = call_sid.parse().unwrap();
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
@@ -69,6 +69,6 @@ pub async fn record(stack: &StackFile, call_sid: &str, wanted: impl Fn(&CallReco
 }
 
 /// The closed record of a call.
-pub async fn closed(stack: &StackFile, call_sid: &str) -> CallRecord {
+pub(crate) async fn closed(stack: &StackFile, call_sid: &str) -> CallRecord {
     record(stack, call_sid, CallRecord::is_over).await
 }
