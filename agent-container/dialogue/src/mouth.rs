@@ -145,7 +145,7 @@ impl Dialogue {
         };
         match event {
             SayEvent::FirstByte => {}
-            SayEvent::Words(words) => speech.words.extend(words),
+            SayEvent::Words(words) => speech.hear_words(words),
             SayEvent::Synthesised { duration_ms } => speech.duration_ms = Some(duration_ms),
             SayEvent::Started => self.began(id),
             SayEvent::Progress { position_ms } => speech.correct_position(now, position_ms),

@@ -136,6 +136,15 @@ impl Speech {
         self.played_ms + self.playing_since.map_or(0, |since| now.since(since))
     }
 
+    /// Takes word times. Times that go back come from another vendor that began anew.
+    pub(crate) fn hear_words(&mut self, words: Vec<WordTime>) {
+        let anew = words.first().zip(self.words.last()).is_some_and(|(new, old)| new.start_ms < old.start_ms);
+        if anew {
+            self.words.clear();
+        }
+        self.words.extend(words);
+    }
+
     /// When playout should be over, once that is known.
     pub(crate) fn ends_at(&self) -> Option<CallTime> {
         let since = self.playing_since.filter(|_| self.closed && !self.hushed)?;
