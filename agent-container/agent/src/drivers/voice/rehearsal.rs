@@ -21,7 +21,7 @@ const EVENT_BOUND: usize = 64;
 
 /// Synthesises a phrase and keeps it; a vendor that fails now is asked again by the first call.
 pub async fn rehearse(config: &TtsConfig, client: &Client, texts: &[String], clips: &Clips) {
-    let Some(key) = ClipKey::new(config, &texts.concat()) else { return };
+    let Some(key) = ClipKey::new(config, &texts.join(" ")) else { return };
     if clips.get(&key).is_some() || texts.is_empty() {
         return;
     }

@@ -93,7 +93,7 @@ impl Utterance {
     /// All its words.
     #[must_use]
     pub(super) fn text(&self) -> String {
-        self.texts.concat()
+        self.texts.join(" ")
     }
 
     /// Takes audio at any rate. `true` for the first of it.
