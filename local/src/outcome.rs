@@ -66,7 +66,7 @@ mod tests {
             call_sid: "CA1".to_owned(),
             room: Some("call-CA1".to_owned()),
             state: Some("ended".to_owned()),
-            end_reason: Some("caller_hung_up".to_owned()),
+            end_reason: Some("caller_hangup".to_owned()),
             greeting_heard: true,
             replies_heard: 1,
             webhook_to_twiml_ms: 12.0,

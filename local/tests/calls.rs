@@ -56,9 +56,12 @@ async fn a_caller_who_hangs_up_ends_the_call() {
     assert_eq!(call.dial(&mut leg, &mut phone).await.unwrap(), None);
     phone.hang_up().await.unwrap();
     phone.until_closed(SOON).await.unwrap();
-    // LiveKit's webhooks alone must close the record: nothing more comes from the carrier.
-    let record = closed(stack(), &call.call_sid).await;
-    assert_eq!(record.end_reason.unwrap().as_str(), "caller_hung_up");
+    let end = IncomingCall::end_of(&phone);
+    assert!(call.leg_ended(&mut leg, &end, true).await.unwrap().is_none());
+    let call_sid = call.call_sid.clone();
+    assert_eq!(call.over(end.duration).await, Vec::<String>::new());
+    let record = closed(stack(), &call_sid).await;
+    assert_eq!(record.end_reason.unwrap().as_str(), "caller_hangup");
 }
 
 #[tokio::test]
@@ -67,7 +70,7 @@ async fn an_agent_that_says_goodbye_hangs_up() {
     let placed = place(stack(), &plan, |_| {}).await.unwrap();
     assert_eq!(placed.outcome.complaints(), Vec::<&str>::new(), "{placed:#?}");
     assert_eq!(placed.outcome.replies_heard, 3, "{placed:#?}");
-    assert_eq!(placed.outcome.end_reason.as_deref(), Some("agent_hung_up"), "{placed:#?}");
+    assert_eq!(placed.outcome.end_reason.as_deref(), Some("agent_hangup"), "{placed:#?}");
 }
 
 #[tokio::test]

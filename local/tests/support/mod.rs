@@ -52,7 +52,11 @@ pub(crate) fn stack() -> &'static StackFile {
 }
 
 /// The record of a call once `wanted` holds.
-pub(crate) async fn record(stack: &StackFile, call_sid: &str, wanted: impl Fn(&CallRecord) -> bool) -> CallRecord {
+pub(crate) async fn record(
+    stack: &StackFile,
+    call_sid: &str,
+    wanted: impl Fn(&CallRecord) -> bool,
+) -> CallRecord {
     let store = Store::new(store::client::local(&stack.dynamodb_url), &stack.table);
     let call: CallId = call_sid.parse().unwrap();
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
