@@ -23,6 +23,9 @@ const REPLY_LIMIT: Duration = Duration::from_secs(12);
 /// The record closes when the last callback and LiveKit's webhooks are merged.
 const RECORD_LIMIT: Duration = Duration::from_secs(10);
 
+/// After the last reply the caller waits so long for the agent to hang up.
+const PARTING: Duration = Duration::from_secs(3);
+
 /// A hang-up is answered at once.
 const HANG_UP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -173,6 +176,8 @@ async fn converse(phone: &mut Phone, utterances: &[Vec<i16>]) -> Result<()> {
             return Ok(());
         }
     }
+    // Not closed in time means that it is for the caller to hang up.
+    let _ = phone.until_closed(PARTING).await;
     Ok(())
 }
 

@@ -77,8 +77,10 @@ impl Track {
         let first = self.sightings.partition_point(|sighting| sighting.samples <= index);
         self.sightings[first..]
             .iter()
-            .take_while(|sighting| sighting.samples <= index + LOOK_AHEAD)
-            .map(|sighting| sighting.at - duration(sighting.samples - index))
+            .enumerate()
+            // The first counts however late it is: after a stall it is all there is.
+            .take_while(|(number, sighting)| *number == 0 || sighting.samples <= index + LOOK_AHEAD)
+            .map(|(_, sighting)| sighting.at - duration(sighting.samples - index))
             .min()
     }
 }
@@ -200,6 +202,15 @@ mod tests {
         let track = track(start, &[(100, 160), (135, 320), (140, 480)]);
         assert_eq!(track.at(160), Some(start + Duration::from_millis(100)));
         assert_eq!(track.at(480), None);
+    }
+
+    #[test]
+    fn nothing_is_lost_when_nobody_looked_for_a_while() {
+        let start = Instant::now();
+        let track = track(start, &[(20, 160), (1020, 8160), (1040, 8320)]);
+        assert_eq!(track.at(160), Some(start + Duration::from_millis(20)));
+        let finished = Finished { samples: vec![9; 8320], track };
+        assert_eq!(finished.since(start).len(), 8320);
     }
 
     #[test]
