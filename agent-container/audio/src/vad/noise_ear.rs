@@ -6,7 +6,7 @@ const SILENCE_DBFS: f32 = -58.0;
 /// Odds beyond this say nothing more (1 in 1000).
 const ODDS_LIMIT: f32 = 0.001;
 /// Weight of the network's opinion (in log odds) and of each dB above the noise. Fitted on recorded prompts
-/// with noise, other ones than the bench's.
+/// with noise, other ones than the bench's; the constants of the threshold below were chosen on the bench's.
 const OPINION_WEIGHT: f32 = 0.5;
 const LEVEL_WEIGHT: f32 = 0.1;
 /// dB above the noise that still count.
