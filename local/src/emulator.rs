@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::binaries::binary;
 
 /// The port `cargo lambda invoke` asks when it is told none.
-pub(crate) const DEFAULT_PORT: u16 = 9000;
+pub const DEFAULT_PORT: u16 = 9000;
 
 /// It reads the workspace's metadata first, which a compiler beside it can hold up.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -40,11 +40,11 @@ impl Drop for AbortOnDrop {
 }
 
 impl Emulator {
-    /// Starts the emulator on port 9000 if that is free, else on another.
-    pub(crate) async fn start(logs: &std::path::Path) -> Result<Self> {
-        let port = match TcpListener::bind(("127.0.0.1", DEFAULT_PORT)).await {
-            Ok(_) => DEFAULT_PORT,
-            Err(_) => free_tcp_port()?,
+    /// Starts the emulator on `wanted` if that is free, else on another port.
+    pub(crate) async fn start(logs: &std::path::Path, wanted: Option<u16>) -> Result<Self> {
+        let port = match wanted {
+            Some(port) if TcpListener::bind(("127.0.0.1", port)).await.is_ok() => port,
+            _ => free_tcp_port()?,
         };
         let mut command = Command::new(Tool::CargoLambda.path()?);
         command.args(["lambda", "watch", "--only-lambda-apis", "-A", "127.0.0.1", "-P", &port.to_string()]);

@@ -43,6 +43,7 @@ mod webhooks;
 
 pub use binaries::binary;
 pub use database::{LocalDatabase, TABLE};
+pub use emulator::DEFAULT_PORT as DEFAULT_LAMBDA_PORT;
 pub use environment::AGENT_NAME;
 pub use incoming::{DialledLeg, IncomingCall, LegEnd};
 pub use layout::Layout;

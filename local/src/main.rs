@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use local::call::{CallOptions, call};
 use local::up::{detach, down, up};
-use local::{Layout, Report, StackOptions, script};
+use local::{DEFAULT_LAMBDA_PORT, Layout, Report, StackOptions, script};
 
 /// The whole product on this machine.
 #[derive(Debug, Parser)]
@@ -57,6 +57,7 @@ impl StackArguments {
             public_base_url: self.public_base_url.clone(),
             simulator_config: Some(self.script.clone().unwrap_or_else(script::path)),
             max_calls: self.max_calls,
+            lambda_port: Some(DEFAULT_LAMBDA_PORT),
             ..StackOptions::new(Layout::default())
         }
     }

@@ -46,6 +46,8 @@ pub struct StackOptions {
     pub function_instances: usize,
     /// How long a caller hears ringing when no agent comes.
     pub ringing_timeout: Duration,
+    /// Port of the Lambda emulator, taken if it is free. Several stacks at once leave it open.
+    pub lambda_port: Option<u16>,
 }
 
 impl StackOptions {
@@ -60,6 +62,7 @@ impl StackOptions {
             max_calls: 150,
             function_instances: 2,
             ringing_timeout: Duration::from_secs(30),
+            lambda_port: None,
         }
     }
 }
@@ -92,7 +95,7 @@ impl Stack {
         let (listener, base_url) = Front::reserve().await?;
         let servers = start_servers(&options, &base_url);
         let simulator = start_simulator(&options);
-        let emulator = Emulator::start(&logs);
+        let emulator = Emulator::start(&logs, options.lambda_port);
         let servers = report
             .step("livekit + sip", servers, |s| format!("{}  {}", s.livekit_url(), s.sip_address()))
             .await?;
