@@ -62,6 +62,10 @@ impl Context {
                 _ => None,
             },
             Event::Agent(account) => match account.report {
+                // The agent may see the caller go before it sees the answer that others have seen.
+                Report::Ended { reason: EndReason::CallerCancelled } => {
+                    Some((Authority::Agent, self.hung_up()))
+                }
                 Report::Ended { reason } => Some((Authority::Agent, reason)),
                 _ => None,
             },

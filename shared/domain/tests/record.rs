@@ -195,6 +195,15 @@ fn voicemail_goes_on_after_the_agent_is_gone() {
 }
 
 #[test]
+fn a_caller_gone_at_the_answer_hung_up_whatever_the_agent_had_seen() {
+    let gone = |secs| agent_ended(secs, 1, EndReason::CallerCancelled);
+    let answered = [inbound(Road::Sip), parent(2, 1, InProgress), gone(2), parent(3, 2, Completed)];
+    check(&answered, "ended caller_hangup nobody sip 2..3 37s");
+    let rung = [inbound(Road::Sip), gone(2), parent(3, 1, NoAnswer)];
+    check(&rung, "ended caller_cancelled nobody sip -..3 -");
+}
+
+#[test]
 fn an_agent_that_left_no_account_counts_as_crashed() {
     let facts = [
         inbound(Road::Sip),
