@@ -27,6 +27,11 @@ pub(crate) fn programs() -> Result<()> {
     openly("build", &mut cargo(["build", "--workspace", "--bins"]))
 }
 
+/// Every program and every test, with the features that `cargo test` selects: nothing is built twice.
+pub(crate) fn tests() -> Result<()> {
+    openly("build", &mut cargo(["build", "--workspace", "--bins", "--tests", "--examples"]))
+}
+
 /// Runs `name` of the benches: a `[[bench]]` target with this name, or a program `bench-NAME`.
 pub(crate) fn bench(name: Option<&str>, arguments: &[String]) -> Result<ExitCode> {
     let benches = benches()?;

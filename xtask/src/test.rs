@@ -15,7 +15,7 @@ pub(crate) fn all() -> Result<ExitCode> {
     openly("format", &mut cargo(["fmt", "--all", "--check"]))?;
     template()?;
     openly("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    build::programs()?;
+    build::tests()?;
     let counts = tests()?;
     let mut out = stdout();
     writeln!(out, "\n{} passed, {} failed", counts.passed, counts.failed)
