@@ -10,6 +10,9 @@ use support::{SOON, closed, dir, stack};
 
 const CALLER: &str = "+15550100200";
 
+/// Two cores are enough for ten calls, or for the rest of the tests, not for both at once.
+static MACHINE: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
+
 async fn plan(name: &str, lines: &[&str]) -> CallPlan {
     let mut utterances = Vec::new();
     for line in lines {
@@ -21,6 +24,7 @@ async fn plan(name: &str, lines: &[&str]) -> CallPlan {
 
 #[tokio::test]
 async fn a_caller_is_greeted_answered_and_the_record_closes() {
+    let _shared = MACHINE.read().await;
     let plan = plan("greeted", &["Hello, I have a toothache. Can I come in this week?"]).await;
     let placed = place(stack(), &plan, |_| {}).await.unwrap();
     assert_eq!(placed.outcome.complaints(), Vec::<&str>::new(), "{placed:#?}");
@@ -36,6 +40,7 @@ async fn a_caller_is_greeted_answered_and_the_record_closes() {
 
 #[tokio::test]
 async fn ten_callers_at_once_are_all_served() {
+    let _alone = MACHINE.write().await;
     let mut plans = Vec::new();
     for number in 0..10 {
         let plan =
@@ -51,6 +56,7 @@ async fn ten_callers_at_once_are_all_served() {
 
 #[tokio::test]
 async fn a_caller_who_hangs_up_ends_the_call() {
+    let _shared = MACHINE.read().await;
     let mut call = IncomingCall::arrive(stack(), CALLER).await.unwrap();
     let mut leg = call.until_dial().await.unwrap().unwrap();
     let mut phone = IncomingCall::phone(&leg, &dir("leaves"), CALLER, Vec::new()).await.unwrap();
@@ -67,6 +73,7 @@ async fn a_caller_who_hangs_up_ends_the_call() {
 
 #[tokio::test]
 async fn an_agent_that_says_goodbye_hangs_up() {
+    let _shared = MACHINE.read().await;
     // The simulated recogniser gives as many of the script's words as there is speech for them.
     let lines = local::script::lines().unwrap();
     let plan = plan("goodbye", &lines.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -78,6 +85,7 @@ async fn an_agent_that_says_goodbye_hangs_up() {
 
 #[tokio::test]
 async fn a_wrong_sip_password_ends_in_words_not_in_silence() {
+    let _shared = MACHINE.read().await;
     let mut call = IncomingCall::arrive(stack(), CALLER).await.unwrap();
     let mut leg = call.until_dial().await.unwrap().unwrap();
     leg.with_password("wrong");
@@ -93,6 +101,7 @@ async fn a_wrong_sip_password_ends_in_words_not_in_silence() {
 
 #[tokio::test]
 async fn an_unsigned_webhook_is_refused() {
+    let _shared = MACHINE.read().await;
     let webhooks = local::Webhooks::to(stack()).unwrap();
     let answer = webhooks
         .post_signed(
@@ -107,6 +116,7 @@ async fn an_unsigned_webhook_is_refused() {
 
 #[tokio::test]
 async fn cargo_lambda_invoke_reaches_a_function() {
+    let _shared = MACHINE.read().await;
     let event = dir("invoke").join("health.json");
     std::fs::write(&event, include_str!("data/health-event.json")).unwrap();
     let port = stack().extra.lambda_port.to_string();

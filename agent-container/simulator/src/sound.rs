@@ -122,33 +122,11 @@ pub(crate) fn read_wav(bytes: &[u8]) -> Option<(u32, Vec<i16>)> {
     }
 }
 
-/// Another rate, by windowed sinc: slow and good, for text spoken once and cached.
-pub(crate) fn resample(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
-    if from == to {
-        return samples.to_vec();
-    }
-    const LOBES: f64 = 12.0;
-    let ratio = f64::from(from) / f64::from(to);
-    let cutoff = (1.0 / ratio).min(1.0);
-    let reach = LOBES / cutoff;
-    let length = (samples.len() as f64 / ratio) as usize;
-    (0..length)
-        .map(|n| {
-            let centre = n as f64 * ratio;
-            let first = (centre - reach).ceil().max(0.0) as usize;
-            let last = ((centre + reach) as usize).min(samples.len().saturating_sub(1));
-            let sum: f64 = (first..=last)
-                .map(|at| weight(at as f64 - centre, cutoff, reach) * f64::from(samples[at]))
-                .sum();
-            sum.round().clamp(-32768.0, 32767.0) as i16
-        })
-        .collect()
-}
-
-/// Sinc at the cut-off under a Hann window.
-fn weight(offset: f64, cutoff: f64, reach: f64) -> f64 {
-    use std::f64::consts::PI;
-    let x = offset * cutoff * PI;
-    let sinc = if x.abs() < 1e-9 { 1.0 } else { x.sin() / x };
-    cutoff * sinc * (0.5 + 0.5 * (PI * offset / reach).cos())
+/// Another rate.
+pub(crate) fn resample(samples: &[i16], from: u32, to: u32) -> Result<Vec<i16>, audio::AudioError> {
+    let mut resampler = audio::Resampler::new(from, to)?;
+    let mut resampled = Vec::with_capacity(samples.len() * to as usize / from.max(1) as usize + 1);
+    resampler.push(samples, &mut resampled);
+    resampler.finish(&mut resampled);
+    Ok(resampled)
 }

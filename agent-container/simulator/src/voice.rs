@@ -81,5 +81,5 @@ async fn espeak(text: &str, pace: u32, sample_rate: u32) -> anyhow::Result<Vec<i
         bail!("espeak-ng failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     let (rate, samples) = sound::read_wav(&output.stdout).context("espeak-ng wrote no WAV")?;
-    Ok(tokio::task::spawn_blocking(move || sound::resample(&samples, rate, sample_rate)).await?)
+    Ok(tokio::task::spawn_blocking(move || sound::resample(&samples, rate, sample_rate)).await??)
 }
