@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use line::{FRAME_SAMPLES, Station};
+use line::{FRAME_SAMPLES, Frame, Station};
 use str0m::media::Mid;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -13,6 +13,7 @@ use crate::connection::{Connection, Happening};
 use crate::ears::Ears;
 use crate::mouth::Mouth;
 use crate::negotiation::Role;
+use crate::pace::{BURST, Pace};
 use crate::stats::CallStats;
 
 /// News waiting for the room's task beyond its channel. Data messages are dropped when it is full (and
@@ -81,6 +82,7 @@ pub(crate) struct Call {
     pub(crate) connections: [Option<Box<Connection>>; 2],
     ears: Ears,
     mouth: Mouth,
+    pace: Pace,
     caller_mid: Option<Mid>,
     stream: u32,
     muted: bool,
@@ -102,6 +104,7 @@ impl Call {
             connections: [None, None],
             ears: Ears::default(),
             mouth,
+            pace: Pace::default(),
             caller_mid: None,
             stream: 0,
             muted: false,
@@ -155,7 +158,10 @@ impl Call {
     /// Takes a connection of a new session in use; what was agreed in the old one is void.
     pub(crate) fn adopt(&mut self, connection: Box<Connection>) {
         match connection.role {
-            Role::Publisher => self.muted = false,
+            Role::Publisher => {
+                self.muted = false;
+                self.pace.restart();
+            }
             Role::Subscriber => self.caller_mid = None,
         }
         let role = connection.role as usize;
@@ -231,21 +237,53 @@ impl Call {
         }
     }
 
+    /// Begins a speech between two ticks, when the track rests and there is something to say: whether it did.
+    pub(crate) fn begin_speech(&mut self, due: Instant) -> bool {
+        if !self.pace.is_resting() || self.muted || !self.may_speak() {
+            return false;
+        }
+        let mut frame = [0; FRAME_SAMPLES];
+        if !self.station.speak(&mut frame) {
+            return false;
+        }
+        self.pace.begin();
+        self.send_frame(due, Some(&frame));
+        for _ in 1..BURST {
+            if !self.station.speak(&mut frame) {
+                break;
+            }
+            self.pace.run_ahead();
+            self.send_frame(due, Some(&frame));
+        }
+        self.drain(Role::Publisher);
+        true
+    }
+
     fn speak(&mut self, due: Instant) {
-        let Some(connection) = self.connections[Role::Publisher as usize].as_deref_mut() else { return };
-        if !connection.is_up() {
+        if !self.may_speak() || self.begin_speech(due) {
             return;
         }
         let mut frame = [0; FRAME_SAMPLES];
         let speaks = self.station.speak(&mut frame);
-        if self.muted {
+        let sends = self.pace.tick(speaks);
+        if self.muted || !sends {
             return;
         }
-        let Ok(payload) = self.mouth.encode(speaks.then_some(&frame)) else { return };
-        if connection.send_audio(due, payload) {
+        self.send_frame(due, speaks.then_some(&frame));
+        self.drain(Role::Publisher);
+    }
+
+    fn may_speak(&self) -> bool {
+        self.connections[Role::Publisher as usize].as_ref().is_some_and(|connection| connection.is_up())
+    }
+
+    /// `None` is silence.
+    fn send_frame(&mut self, due: Instant, frame: Option<&Frame>) {
+        let Some(connection) = self.connections[Role::Publisher as usize].as_deref_mut() else { return };
+        let Ok(payload) = self.mouth.encode(frame) else { return };
+        if connection.send_audio(due, self.pace.ahead(), payload) {
             self.stats.frames_out.fetch_add(1, Relaxed);
         }
-        self.drain(Role::Publisher);
     }
 
     fn send_waiting_data(&mut self) {

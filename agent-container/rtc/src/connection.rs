@@ -31,6 +31,8 @@ const MAX_ERRORS: usize = 64;
 const MAX_STEPS: usize = 10_000;
 /// "Never" for a connection that is down.
 const FAR_FUTURE: Duration = Duration::from_secs(3600);
+/// Of a frame of audio.
+const FRAME: Duration = Duration::from_millis(line::FRAME_MS as u64);
 
 /// What a connection tells its call.
 #[derive(Debug)]
@@ -255,8 +257,9 @@ impl Connection {
         Some(self.down("str0m does not settle".into()))
     }
 
-    /// One frame of ours, `due` on the grid of ticks: media time is counted from there, never from now.
-    pub(crate) fn send_audio(&mut self, due: Instant, payload: Arc<[u8]>) -> bool {
+    /// One frame of ours, `due` on the grid of ticks and `ahead` frames before its time: media time is counted from there, never
+    /// from now.
+    pub(crate) fn send_audio(&mut self, due: Instant, ahead: u32, payload: Arc<[u8]>) -> bool {
         let Some(sending) = &mut self.sending else { return false };
         let Some(writer) = self.rtc.writer(sending.mid) else { return false };
         let wire = wire_codec(sending.codec);
@@ -270,7 +273,8 @@ impl Connection {
         };
         sending.pt = Some(pt);
         let epoch = *sending.epoch.get_or_insert(due);
-        let time = media_time(sending.codec, due.saturating_duration_since(epoch));
+        let since_epoch = due.saturating_duration_since(epoch) + FRAME * ahead;
+        let time = media_time(sending.codec, since_epoch);
         writer.write(pt, due, time, payload).is_ok()
     }
 

@@ -37,6 +37,7 @@ mod mouth;
 mod negotiation;
 mod options;
 mod outbox;
+mod pace;
 mod packet;
 mod participant;
 mod room;

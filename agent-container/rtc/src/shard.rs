@@ -276,6 +276,24 @@ impl Shard {
                 self.close(id);
             }
         }
+        if due.elapsed() <= MAX_LATE {
+            self.begin_speeches(due, phase);
+        }
+    }
+
+    /// Calls that rest and have something to say now do not wait for their phase: it becomes this one.
+    fn begin_speeches(&mut self, due: Instant, phase: usize) {
+        for other in (0..self.phases.len()).filter(|other| *other != phase) {
+            for index in (0..self.phases[other].len()).rev() {
+                let Some(&id) = self.phases[other].get(index) else { continue };
+                let mut begun = false;
+                self.guard(id, |call| begun = call.begin_speech(due));
+                if begun {
+                    self.phases[other].retain(|moved| *moved != id);
+                    self.phases[phase].push(id);
+                }
+            }
+        }
     }
 }
 
