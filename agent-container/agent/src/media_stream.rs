@@ -16,7 +16,7 @@ use dialogue::Road;
 use domain::{JobId, JobMetadata, RoomName};
 use line::{FRAME_MS, FRAME_SAMPLES, Line, LineCommand, LineDriver, LineEnd, LineEvent, Source, Station};
 use mediastream::{Fact, LONGEST_MESSAGE, MOST_AHEAD, Session, Start};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
@@ -97,7 +97,7 @@ async fn serve(streams: MediaStreams, mut socket: WebSocket) {
     info!(call_id = start.call_sid, "media stream begins");
     let (station, end) = station::pair();
     let (line, driver) = Line::pair();
-    let cuts = Arc::clone(&end.cuts);
+    let (cuts, sound) = (Arc::clone(&end.cuts), Arc::clone(&end.sound));
     let (Ok(id), Ok(room)) = (JobId::new(start.stream_sid.clone()), RoomName::new(start.stream_sid.clone()))
     else {
         return close(&mut socket, 1008).await;
@@ -108,7 +108,8 @@ async fn serve(streams: MediaStreams, mut socket: WebSocket) {
     if streams.calls.send(StreamCall { job, line, station: end }).await.is_err() {
         return close(&mut socket, 1011).await;
     }
-    let stream = Stream { session, socket, station, driver, cuts, cuts_seen: 0, held: 0 };
+    let stream =
+        Stream { session, socket, station, driver, cuts, cuts_seen: 0, held: 0, sound, silent: true };
     stream.run(&start).await;
 }
 
@@ -147,6 +148,10 @@ struct Stream {
     cuts_seen: u64,
     /// Ticks in a row in which too much was on its way.
     held: u32,
+    /// Rung when there is more to say.
+    sound: Arc<Notify>,
+    /// Whether the last tick had nothing to say: then a speech begins at once, not at the next tick.
+    silent: bool,
 }
 
 impl Stream {
@@ -159,11 +164,16 @@ impl Stream {
         }
         let mut tick = interval(Duration::from_millis(FRAME_MS.into()));
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let sound = Arc::clone(&self.sound);
         let end = loop {
             let ended = tokio::select! {
                 message = self.socket.recv() => self.receive(message).await,
                 command = self.driver.commands.recv() => self.command(command),
                 _ = tick.tick() => self.speak().await,
+                () = sound.notified(), if self.silent => {
+                    tick.reset();
+                    self.speak().await
+                }
             };
             if let Some(end) = ended {
                 break end;
@@ -231,7 +241,8 @@ impl Stream {
         }
         self.held = 0;
         let mut frame = [0; FRAME_SAMPLES];
-        if !self.station.speak(&mut frame) {
+        self.silent = !self.station.speak(&mut frame);
+        if self.silent {
             return None;
         }
         for message in self.session.speak(&frame) {

@@ -74,6 +74,7 @@ impl Effects {
             chain: setup.tts.clone(),
             feed: station.feed,
             bell: station.bell,
+            sound: station.sound,
             cuts: station.cuts,
             commands,
             inbox: inbox.clone(),

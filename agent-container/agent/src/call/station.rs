@@ -35,6 +35,8 @@ pub struct StationEnd {
     pub feed: PlayoutFeed,
     /// Rung when the ring has events.
     pub bell: Arc<Notify>,
+    /// To be rung when there is more to say: roads with a clock of their own need not wait for its next tick.
+    pub sound: Arc<Notify>,
     /// How to hear, once the agent's configuration is known.
     pub retune: mpsc::Sender<VadConfig>,
     /// Speeches that were cut off: what a road has buffered of them is to be forgotten.
@@ -63,7 +65,8 @@ pub fn pair() -> (CallStation, StationEnd) {
         dropped: Arc::clone(&dropped),
     };
     let cuts = Arc::new(AtomicU64::new(0));
-    (station, StationEnd { edges, frames, feed, bell, retune, cuts, dropped })
+    let sound = Arc::default();
+    (station, StationEnd { edges, frames, feed, bell, sound, retune, cuts, dropped })
 }
 
 impl Station for CallStation {

@@ -62,6 +62,8 @@ pub struct VoiceSetup {
     pub feed: PlayoutFeed,
     /// Rung by the media thread when the ring has events.
     pub bell: Arc<Notify>,
+    /// Rung by us when the ring got more to play.
+    pub sound: Arc<Notify>,
     /// Counts speeches that are cut off.
     pub cuts: Arc<AtomicU64>,
     /// From the dialogue.
@@ -375,6 +377,7 @@ impl Voice {
             if !head.waiting.is_empty() {
                 let taken = self.setup.feed.append(speech_id(id), &head.waiting);
                 head.waiting.drain(..taken);
+                self.setup.sound.notify_one();
                 head.appended += taken;
             }
             if !head.waiting.is_empty() || head.source != Source::Complete {
