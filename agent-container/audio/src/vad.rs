@@ -6,6 +6,9 @@
 //!  inactive:  silence += 20 ms, speech = 0;  silence ≥ min_silence → Ended { silence }
 //! ```
 //!
+//! The network calls a window of 32 ms speech when a word ends in it, and often the next one too. Silence therefore counts from where
+//! the level fell to that of the line, by up to 64 ms, where that was earlier ([`Hush`](hush::Hush)).
+//!
 //! A single inactive window resets `speech`, so `min_speech` means consecutive activity. The caller stopped
 //! speaking `silence_ms` before [`VadEdge::Ended`], not at it.
 //!
@@ -17,6 +20,7 @@
 
 mod edges;
 mod floor;
+mod hush;
 mod noise_ear;
 mod silero;
 
@@ -28,6 +32,7 @@ pub use noise_ear::NoiseEar;
 pub use silero::{SILERO_SAMPLES, Silero};
 
 use earshot::Detector;
+use hush::Hush;
 
 use crate::{Frame, PIPELINE_HZ};
 
@@ -90,6 +95,7 @@ pub struct VadReading {
 pub struct Vad {
     edges: Edges,
     judge: Judge,
+    hush: Hush,
     waiting: Vec<i16>,
     probability: f32,
 }
@@ -117,7 +123,7 @@ impl Vad {
             Ear::Quick => Judge::Quick(Detector::default_boxed()),
         };
         let waiting = Vec::with_capacity(2 * SILERO_SAMPLES);
-        Self { edges: Edges::new(config), judge, waiting, probability: 0.0 }
+        Self { edges: Edges::new(config), judge, hush: Hush::default(), waiting, probability: 0.0 }
     }
 
     /// Hears the next 20 ms. At most one edge a frame: a second one follows with the next frame.
@@ -125,7 +131,7 @@ impl Vad {
         self.waiting.extend_from_slice(frame);
         while let Some(ms) = self.judge_window() {
             if let Some(edge) = self.edges.step(self.probability, ms) {
-                return Some(edge.later(self.waiting_ms()));
+                return Some(self.hush.correct(edge).later(self.waiting_ms()));
             }
         }
         None
@@ -148,6 +154,7 @@ impl Vad {
             Judge::Noise(ear) => {
                 let window = self.waiting.first_chunk::<SILERO_SAMPLES>()?;
                 self.probability = ear.predict(window, self.edges.speaking());
+                self.hush.hear(window, ear.floor_dbfs());
                 SILERO_SAMPLES
             }
             Judge::Quick(detector) => {
