@@ -11,6 +11,8 @@ pub struct Tracer {
     heard: Anchors,
     speaking: bool,
     think: Option<ThinkId>,
+    /// The request came before its turn: the first token may be older than the turn.
+    early: bool,
     first_token: Option<CallTime>,
     usage: Usage,
     open: Option<TurnTrace>,
@@ -94,6 +96,7 @@ impl Tracer {
         match output {
             Output::Think(request) => {
                 self.think = Some(request.id);
+                self.early = request.speculative;
                 self.first_token = None;
             }
             Output::CancelThink { id } if self.think == Some(*id) => {
@@ -139,7 +142,8 @@ impl Tracer {
     fn begin(&mut self, now: CallTime, turn: TurnId) {
         let mut anchors = self.heard;
         anchors.turn_commit = Some(now);
-        anchors.llm_first_token = self.first_token;
+        // An answer that was adopted; any other one is that of the turn before.
+        anchors.llm_first_token = self.first_token.filter(|_| std::mem::take(&mut self.early));
         self.filled = false;
         let usage = std::mem::take(&mut self.usage);
         let (deltas, outcome) = (Deltas::default(), TurnOutcome::NoReply);
