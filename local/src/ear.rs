@@ -34,14 +34,10 @@ pub(crate) enum Heard {
 pub(crate) async fn listen(phone: &Phone, from: usize, limit: Duration) -> Result<Heard> {
     let deadline = Instant::now() + limit;
     let quiet_blocks = TURN_GAP.as_millis() as usize / 20;
+    let mut levels = Vec::new();
     loop {
-        let heard = phone.heard()?;
-        let levels: Vec<bool> = heard
-            .get(from..)
-            .unwrap_or_default()
-            .chunks_exact(BLOCK)
-            .map(|block| rms_dbfs(block) > VOICE_DBFS)
-            .collect();
+        let heard = phone.heard_from(from + levels.len() * BLOCK)?;
+        levels.extend(heard.chunks_exact(BLOCK).map(|block| rms_dbfs(block) > VOICE_DBFS));
         let spoke = levels.iter().rposition(|&voice| voice);
         if spoke.is_some_and(|last| levels.len() - last > quiet_blocks) {
             return Ok(Heard::Utterance);

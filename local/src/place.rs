@@ -167,7 +167,7 @@ async fn converse(phone: &mut Phone, utterances: &[Vec<i16>]) -> Result<()> {
         return Ok(());
     }
     for utterance in utterances {
-        let from = phone.heard()?.len();
+        let from = phone.heard_samples();
         phone.say(utterance).await?;
         let said = Duration::from_secs_f64(utterance.len() as f64 / f64::from(SAMPLE_RATE));
         if listen(phone, from, said + REPLY_LIMIT).await? == Heard::CallEnded

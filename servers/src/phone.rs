@@ -162,6 +162,20 @@ impl Phone {
         self.tracks().heard.samples()
     }
 
+    /// The same without the first `from` samples: for somebody who listens all the time.
+    ///
+    /// # Errors
+    /// When the recording cannot be read.
+    pub fn heard_from(&self, from: usize) -> Result<Vec<i16>> {
+        self.tracks.lock().unwrap_or_else(PoisonError::into_inner).heard.samples_from(from)
+    }
+
+    /// How many samples have been heard so far.
+    #[must_use]
+    pub fn heard_samples(&self) -> usize {
+        self.tracks.lock().unwrap_or_else(PoisonError::into_inner).heard.length()
+    }
+
     /// What has been sent so far, 8 kHz mono.
     ///
     /// # Errors
