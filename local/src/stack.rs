@@ -172,6 +172,12 @@ impl Stack {
         &self.agents
     }
 
+    /// What an agent is told, for somebody who starts another one in its place.
+    #[must_use]
+    pub fn agent_environment(&self) -> &BTreeMap<String, String> {
+        &self.agent_environment
+    }
+
     /// Addresses, credentials and process ids.
     #[must_use]
     pub fn file(&self) -> &StackFile {

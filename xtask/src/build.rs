@@ -4,8 +4,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use crate::setup;
 use crate::shell::{cargo, find, hand_over, openly, root, say, target};
+use crate::{python, setup};
 
 /// Sets up, builds every program, and runs `program word arguments…`.
 pub(crate) fn ready_and_run(program: &str, word: &str, arguments: &[String]) -> Result<ExitCode> {
@@ -43,23 +43,36 @@ pub(crate) fn bench(name: Option<&str>, arguments: &[String]) -> Result<ExitCode
         bail!("there is no bench `{name}`; there are: {}", names(&benches));
     };
     setup::all()?;
-    openly("build", &mut cargo(["build", "--workspace", "--bins"]))?;
-    let mut run = cargo(["bench", "--package", package, "--bench", name, "--"]);
-    hand_over(run.args(arguments))
+    // `--without-…` leaves out what the bench's own packages are for.
+    if !arguments.iter().any(|argument| argument.starts_with("--without-")) {
+        python::ensure_for_bench(name)?;
+    }
+    let selection = ["--workspace", "--profile", BENCH_PROFILE, "--bench", name];
+    if package == STACK {
+        openly("build, optimised", cargo(["build", "--bins"]).args(selection))?;
+    }
+    hand_over(cargo(["bench"]).args(selection).arg("--").args(arguments))
 }
+
+/// Optimised, without the minutes of link-time optimisation.
+const BENCH_PROFILE: &str = "quick";
+/// Its benches start the product's own programs.
+const STACK: &str = "local";
 
 fn names(benches: &[(String, String)]) -> String {
     benches.iter().map(|(bench, _)| bench.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// Every bench with its package: the files `benches/*.rs` of the workspace's crates.
+/// Every bench with its package: `benches/NAME.rs` or `benches/NAME/main.rs` of the workspace's crates.
 fn benches() -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for crate_dir in crate_dirs()? {
         let package = crate_dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Ok(files) = std::fs::read_dir(crate_dir.join("benches")) else { continue };
         let names = files.filter_map(Result::ok).map(|file| file.path());
-        let names = names.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+        let is_source =
+            |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+        let names = names.filter(|path| is_source(path) || path.join("main.rs").is_file());
         found
             .extend(names.filter_map(|path| {
                 Some((path.file_stem()?.to_string_lossy().into_owned(), package.clone()))
