@@ -11,6 +11,7 @@ use speech::{Endpoint, Vendor};
 use thiserror::Error;
 
 use crate::call::setup::Endpoints;
+use crate::media_stream::StreamSignature;
 
 /// Calls one container serves at once when nobody says.
 const DEFAULT_CALLS: usize = 150;
@@ -48,6 +49,8 @@ pub struct Config {
     pub drain_within: Duration,
     /// Where vendors are, and the keys to them.
     pub endpoints: Endpoints,
+    /// How the carrier signs media streams; unchecked when its tokens are not set.
+    pub stream_signature: Option<StreamSignature>,
 }
 
 impl Config {
@@ -72,6 +75,7 @@ impl Config {
             journal_dir: get("JOURNAL_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from),
             drain_within: Duration::from_secs(parsed(&get, "DRAIN_SECONDS", DEFAULT_DRAIN_S)?),
             endpoints: endpoints(&get),
+            stream_signature: stream_signature(&get)?,
         })
     }
 }
@@ -93,6 +97,22 @@ fn parsed<T: std::str::FromStr>(
     match get(name).filter(|v| !v.is_empty()) {
         None => Ok(default),
         Some(text) => text.parse().map_err(|_| ConfigError { name, why: format!("`{text}` is no number") }),
+    }
+}
+
+/// `TWILIO_AUTH_TOKENS` (comma separated, newest first) and the `MEDIA_STREAM_URL` that the carrier was given.
+fn stream_signature(get: &impl Fn(&str) -> Option<String>) -> Result<Option<StreamSignature>, ConfigError> {
+    let listed = get("TWILIO_AUTH_TOKENS").unwrap_or_default();
+    let tokens: Vec<String> =
+        listed.split(',').map(str::trim).filter(|token| !token.is_empty()).map(str::to_owned).collect();
+    if tokens.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |why: &str| ConfigError { name: "MEDIA_STREAM_URL", why: why.to_owned() };
+    match get("MEDIA_STREAM_URL").filter(|url| !url.is_empty()) {
+        Some(url) if url.contains("://") => Ok(Some(StreamSignature { url, tokens: Secret::new(tokens) })),
+        Some(_) => Err(wrong("is no URL")),
+        None => Err(wrong("is not set, but TWILIO_AUTH_TOKENS is: the signed URL must be known")),
     }
 }
 
@@ -131,6 +151,12 @@ mod tests {
         check("TABLE_NAME", "");
         check("MAX_CALLS", "many");
         check("HEALTH_ADDR", "here");
+        let tokens = ("TWILIO_AUTH_TOKENS", "new, old");
+        for url in ["", "here"] {
+            assert_eq!(read(&[tokens, ("MEDIA_STREAM_URL", url)]).unwrap_err().name, "MEDIA_STREAM_URL");
+        }
+        let signed = read(&[tokens, ("MEDIA_STREAM_URL", "wss://h/s")]).unwrap().stream_signature.unwrap();
+        assert_eq!(signed.tokens.reveal(), &["new", "old"]);
     }
 
     #[test]

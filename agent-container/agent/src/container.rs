@@ -70,7 +70,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (streams_tx, streams) = mpsc::channel(STREAM_BOUND);
     let tickets = TicketKey::derive(config.livekit.api_secret.reveal());
     let router = health::router(Arc::clone(&status), metrics, config.max_calls)
-        .merge(media_stream::router(MediaStreams::new(tickets, streams_tx)));
+        .merge(media_stream::router(MediaStreams::new(tickets, streams_tx, config.stream_signature.clone())));
     let serving = tokio::spawn(axum::serve(listener, router).into_future());
 
     let media = Media::start(MediaOptions::default()).context("media threads")?;

@@ -1,4 +1,7 @@
 //! Calls over Twilio Media Streams: the socket, the clock and the admission of a [`mediastream::Session`].
+//!
+//! Admission has two steps: the carrier's signature of the upgrade, where its auth tokens are known, and a ticket
+//! of ours for this call, good once.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,12 +11,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use carrier::TicketKey;
 use carrier::plan::{STREAM_JOB, STREAM_TOKEN};
+use carrier::signature::{Payload, verify_twilio};
 use dialogue::Road;
-use domain::{JobId, JobMetadata, RoomName};
+use domain::{JobId, JobMetadata, RoomName, Secret};
 use line::{FRAME_MS, FRAME_SAMPLES, Line, LineCommand, LineDriver, LineEnd, LineEvent, Source, Station};
 use mediastream::{Fact, LONGEST_MESSAGE, MOST_AHEAD, Session, Start};
 use tokio::sync::{Notify, mpsc};
@@ -32,11 +37,32 @@ const HELD_TICKS: u32 = 50;
 /// Tickets remembered as used; they expire by themselves after two minutes.
 const USED_TICKETS: usize = 10_000;
 
+/// Header with the carrier's signature of an upgrade.
+const SIGNATURE: &str = "x-twilio-signature";
+
+/// How upgrades are signed.
+#[derive(Debug, Clone)]
+pub struct StreamSignature {
+    /// The public `wss` URL as the carrier was given it.
+    pub url: String,
+    /// The account's auth tokens, newest first.
+    pub tokens: Secret<Vec<String>>,
+}
+
+impl StreamSignature {
+    fn is_good(&self, headers: &HeaderMap) -> bool {
+        let given = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        verify_twilio(self.tokens.reveal(), given, &self.url, Payload::Upgrade)
+    }
+}
+
 /// What all streams share.
 #[derive(Debug, Clone)]
 pub struct MediaStreams {
     tickets: TicketKey,
     calls: mpsc::Sender<StreamCall>,
+    /// Upgrades must carry it; without one, the ticket alone admits.
+    signature: Option<Arc<StreamSignature>>,
     /// Tickets that were used, until they expire (epoch seconds).
     used: Arc<Mutex<BTreeMap<String, u64>>>,
 }
@@ -44,8 +70,12 @@ pub struct MediaStreams {
 impl MediaStreams {
     /// Streams with tickets of this key; their calls go to the supervisor.
     #[must_use]
-    pub fn new(tickets: TicketKey, calls: mpsc::Sender<StreamCall>) -> Self {
-        Self { tickets, calls, used: Arc::default() }
+    pub fn new(
+        tickets: TicketKey,
+        calls: mpsc::Sender<StreamCall>,
+        signature: Option<StreamSignature>,
+    ) -> Self {
+        Self { tickets, calls, signature: signature.map(Arc::new), used: Arc::default() }
     }
 
     /// The job a stream is for, when its ticket is good and was not used before.
@@ -73,7 +103,15 @@ pub fn router(streams: MediaStreams) -> Router {
     Router::new().route("/media-stream", get(upgrade)).with_state(streams)
 }
 
-async fn upgrade(State(streams): State<MediaStreams>, upgrade: WebSocketUpgrade) -> Response {
+async fn upgrade(
+    State(streams): State<MediaStreams>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if streams.signature.as_ref().is_some_and(|signature| !signature.is_good(&headers)) {
+        warn!(event = telemetry::event::WEBHOOK_REJECTED, "media stream not signed by the carrier");
+        return StatusCode::FORBIDDEN.into_response();
+    }
     upgrade
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)

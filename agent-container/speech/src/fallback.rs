@@ -1,14 +1,16 @@
 //! Which vendor next: order, deadlines, retries and circuit breakers as decisions about plain data.
 //!
-//! One [`Fallback`] per kind and process, shared by all calls; one [`Attempt`] per request. Time is the driver's
-//! monotonic clock as an offset from any fixed point.
+//! One [`Fallback`] per kind and process, shared by all calls; one [`Attempt`] per request. Vendors are named by
+//! their place (`P`), whatever tells two endpoints apart; a chain is a list of places in the configured order. Time
+//! is the driver's monotonic clock as an offset from any fixed point.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::{Fault, FaultKind, Retry};
 
 /// What a vendor is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Speech to text.
     Stt,
@@ -33,14 +35,24 @@ pub struct Deadlines {
 }
 
 impl Kind {
+    /// Name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stt => "stt",
+            Self::Llm => "llm",
+            Self::Tts => "tts",
+            Self::Realtime => "s2s",
+        }
+    }
+
     /// Defaults: an attempt must leave the caller time for another one.
     pub fn deadlines(self) -> Deadlines {
         let (connect, first, between) = match self {
             // livekit-agents waits 10 s for a connection, which no caller does.
             Self::Stt => (2000, 500, 2000),
-            // 5 s to the first chunk as in livekit-agents' fallback adapter.
-            Self::Llm => (2000, 5000, 8000),
-            Self::Tts => (2000, 3000, 3000),
+            // vendors.md 9.1: 4 s to the first token (livekit-agents' fallback adapter: 5), 5 to 10 s between two.
+            Self::Llm => (2000, 4000, 6000),
+            Self::Tts => (2000, 3000, 4000),
             Self::Realtime => (3000, 5000, 5000),
         };
         Deadlines {
@@ -71,8 +83,6 @@ impl Default for BreakerSettings {
 /// Availability of one vendor changed: log it, count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// Place in the configured order.
-    pub vendor: usize,
     /// Whether it is used again.
     pub available: bool,
 }
@@ -90,54 +100,55 @@ struct Open {
     probe_at: Duration,
 }
 
-/// Vendors of one kind in the configured order, and which of them work.
+/// Which vendors of one kind work.
 #[derive(Debug)]
-pub struct Fallback {
+pub struct Fallback<P> {
     settings: BreakerSettings,
-    breakers: Vec<Breaker>,
+    /// Places without an entry had no fault lately.
+    breakers: BTreeMap<P, Breaker>,
 }
 
-impl Fallback {
-    /// As many vendors as the configuration names for this kind.
-    pub fn new(vendors: usize, settings: BreakerSettings) -> Self {
-        Self { settings, breakers: vec![Breaker::default(); vendors] }
+impl<P: Ord + Clone> Fallback<P> {
+    /// All vendors count as working.
+    pub fn new(settings: BreakerSettings) -> Self {
+        Self { settings, breakers: BTreeMap::new() }
     }
 
-    /// Order in which to try now: the available ones as configured; all of them when none is available.
-    pub fn order(&self) -> Vec<usize> {
-        let all = 0..self.breakers.len();
-        let available: Vec<_> = all.clone().filter(|&vendor| self.breakers[vendor].open.is_none()).collect();
-        if available.is_empty() { all.collect() } else { available }
+    /// Order in which to try the places of a chain now, as indices into it: the available ones as configured, then
+    /// the others as configured, because trying beats silence.
+    pub fn order(&self, chain: &[P]) -> Vec<usize> {
+        let open = |&at: &usize| self.breakers.get(&chain[at]).is_some_and(|breaker| breaker.open.is_some());
+        let (open, mut order): (Vec<_>, Vec<_>) = (0..chain.len()).partition(open);
+        order.extend(open);
+        order
     }
 
-    /// Unavailable vendors whose time for a background probe has come. The next probe of each is put off, so that
+    /// Unavailable places of a chain whose time for a probe has come. The next probe of each is put off, so that
     /// asking twice does not probe twice.
-    pub fn probes_due(&mut self, now: Duration) -> Vec<usize> {
-        let mut due = Vec::new();
-        for (vendor, breaker) in self.breakers.iter_mut().enumerate() {
-            if let Some(open) = breaker.open.as_mut().filter(|open| open.probe_at <= now) {
-                open.probe_at = now + open.pause;
-                due.push(vendor);
-            }
-        }
-        due
+    pub fn probes_due(&mut self, chain: &[P], now: Duration) -> Vec<usize> {
+        let due = |at: &usize| {
+            let open = self.breakers.get_mut(&chain[*at]).and_then(|breaker| breaker.open.as_mut());
+            let Some(open) = open.filter(|open| open.probe_at <= now) else { return false };
+            open.probe_at = now + open.pause;
+            true
+        };
+        (0..chain.len()).filter(due).collect()
     }
 
     /// A request or probe succeeded. For STT that is a final with words, not a connection.
-    pub fn succeeded(&mut self, vendor: usize) -> Option<Changed> {
-        let breaker = self.breakers.get_mut(vendor)?;
-        breaker.faults = 0;
-        breaker.open.take().map(|_| Changed { vendor, available: true })
+    pub fn succeeded(&mut self, place: &P) -> Option<Changed> {
+        let breaker = self.breakers.remove(place)?;
+        breaker.open.map(|_| Changed { available: true })
     }
 
     /// A request or probe failed. Faults only a person can mend open the breaker at once.
-    pub fn failed(&mut self, vendor: usize, fault: &Fault, now: Duration) -> Option<Changed> {
+    pub fn failed(&mut self, place: &P, fault: &Fault, now: Duration) -> Option<Changed> {
         let settings = self.settings;
-        let breaker = self.breakers.get_mut(vendor)?;
         if fault.kind == FaultKind::Refused {
             // Says something about the request, nothing about the vendor.
             return None;
         }
+        let breaker = self.breakers.entry(place.clone()).or_default();
         if let Some(open) = &mut breaker.open {
             open.pause = (open.pause * 2).min(settings.longest_pause);
             open.probe_at = now + open.pause;
@@ -150,7 +161,7 @@ impl Fallback {
         }
         let pause = if hopeless { settings.longest_pause } else { settings.pause };
         breaker.open = Some(Open { pause, probe_at: now + pause });
-        Some(Changed { vendor, available: false })
+        Some(Changed { available: false })
     }
 }
 
@@ -185,7 +196,7 @@ pub enum Next {
 }
 
 /// One request on its way through the vendors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     kind: Kind,
     order: Vec<usize>,
@@ -194,10 +205,17 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Begins with the first of the order; `None` when no vendor is configured.
-    pub fn begin(kind: Kind, fallback: &Fallback) -> Option<Self> {
-        let order = fallback.order();
+    /// Begins with the first of the order, as [`Fallback::order`] gives it; `None` when no vendor is configured.
+    pub fn begin(kind: Kind, order: Vec<usize>) -> Option<Self> {
         (!order.is_empty()).then_some(Self { kind, order, at: 0, retried: false })
+    }
+
+    /// The same, passing over the first because it kept this caller waiting already; it comes last.
+    pub fn begin_after_first(kind: Kind, mut order: Vec<usize>) -> Option<Self> {
+        if !order.is_empty() {
+            order.rotate_left(1);
+        }
+        Self::begin(kind, order)
     }
 
     /// Who answers now.
@@ -208,14 +226,16 @@ impl Attempt {
     /// What to do after a fault of the current vendor.
     ///
     /// A model or voice that already delivered is never asked twice. Before that, with another vendor at hand, it
-    /// is asked at once; only the last one gets a second try, and only where one is safe. Ears always go on: the
-    /// audio since the last final is sent again.
+    /// is asked at once; only the last one gets a second try, and only where one is safe. Ears always go on, because
+    /// the audio since the last final is sent again: a session that had worked is opened again at the same vendor
+    /// first.
     pub fn failed(&mut self, fault: &Fault, delivered: Delivered) -> Next {
-        let speaks = matches!(self.kind, Kind::Llm | Kind::Tts);
-        if speaks && delivered == Delivered::Some {
+        let had_delivered = delivered == Delivered::Some;
+        if had_delivered && matches!(self.kind, Kind::Llm | Kind::Tts) {
             return Next::KeepPartial;
         }
-        if self.at + 1 < self.order.len() {
+        let again = had_delivered && self.kind == Kind::Stt && !self.retried;
+        if self.at + 1 < self.order.len() && !(again && fault.retry() == Retry::Now) {
             self.at += 1;
             self.retried = false;
             return Next::Other { vendor: self.vendor() };

@@ -174,6 +174,11 @@ impl RealtimeSocket {
         self.closing = true;
     }
 
+    /// Whether the vendor accepted the configuration: what is said from here on is heard.
+    pub fn ready(&self) -> bool {
+        self.ready
+    }
+
     /// Whether the session may be replaced by another now.
     pub fn idle(&self) -> bool {
         self.response == Response::None && self.calls.is_empty()

@@ -100,7 +100,9 @@ impl Effects {
                     vendors: vendors.clone(),
                     client: client.clone(),
                 };
-                tasks.spawn(Recogniser::new(hearing).run());
+                if let Some(recogniser) = Recogniser::new(hearing) {
+                    tasks.spawn(recogniser.run());
+                }
             }
         }
         let thinker =

@@ -8,23 +8,21 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::time::Duration;
 
 use audio::{PIPELINE_HZ, Resampler};
 use dialogue::{Input, LiveCommand, LiveEvent, SayId, Usage};
 use line::Frame;
-use speech::{Fault, RealtimeConfig, RealtimeEvent, RealtimeSocket, Vendor};
+use speech::{Fault, Kind, RealtimeConfig, RealtimeEvent, RealtimeSocket, Vendor};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use super::chat_messages::chat_messages;
 use super::failure::failure;
-use super::vendors::{Kind, Vendors};
+use super::vendors::{Place, Vendors};
 use super::voice;
 use crate::net::websocket::WebSocket;
 
-/// Time for TCP, TLS and upgrade.
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// Audio of an item the dialogue has not named yet, in samples at the vendor's rate: the model is faster than
 /// speech, so a whole reply may come before its name does. Two minutes.
 const UNNAMED_SAMPLES: usize = 24_000 * 120;
@@ -84,7 +82,7 @@ impl Live {
                 Ended::Fault(fault) => {
                     warn!(%fault, "speech-to-speech session lost");
                     debug!(detail = fault.detail, "what its vendor said");
-                    self.setup.vendors.failed(Kind::Live, &fault);
+                    self.setup.vendors.failed(Kind::Realtime, &self.place(), &fault);
                     self.tell(LiveEvent::Closed(failure(&fault))).await;
                     let Some(messages) = self.wait_for_recycle().await else { return };
                     self.setup.config.history = chat_messages(&messages);
@@ -94,9 +92,13 @@ impl Live {
         }
     }
 
+    fn place(&self) -> Place {
+        Place::new(Vendor::OpenAi, &self.setup.config.endpoint)
+    }
+
     async fn connect(&self) -> Result<(RealtimeSocket, WebSocket), Fault> {
         let session = RealtimeSocket::new(self.setup.config.clone());
-        let opened = WebSocket::connect(&session.connect(), CONNECT_WITHIN).await;
+        let opened = WebSocket::connect(&session.connect(), Kind::Realtime.deadlines().connect).await;
         Ok((session, opened.map_err(|error| error.fault(Vendor::OpenAi))?))
     }
 
@@ -117,6 +119,7 @@ impl Live {
             return Ended::Fault(Fault::disconnected(Vendor::OpenAi, "rate"));
         };
         let mut samples = Vec::new();
+        let ready_by = Instant::now() + Kind::Realtime.deadlines().first;
         loop {
             while let Some(message) = session.poll_send() {
                 if let Err(error) = socket.send(message).await {
@@ -143,6 +146,9 @@ impl Live {
                         return Ended::Recycle(messages);
                     }
                     self.command(&mut session, command).await;
+                }
+                () = sleep_until(ready_by), if !session.ready() => {
+                    return Ended::Fault(Fault::timed_out(Vendor::OpenAi, "ready"));
                 }
             }
         }
@@ -179,7 +185,7 @@ impl Live {
         for event in events {
             let event = match event {
                 RealtimeEvent::Ready { .. } => {
-                    self.setup.vendors.worked(Kind::Live, Vendor::OpenAi);
+                    self.setup.vendors.worked(Kind::Realtime, &self.place());
                     LiveEvent::Ready
                 }
                 RealtimeEvent::SpeechStarted { .. } => LiveEvent::SpeechStarted,

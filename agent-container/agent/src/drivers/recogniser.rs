@@ -15,22 +15,19 @@ use std::time::Duration;
 use dialogue::{Input, Stt as SttInput};
 use line::Frame;
 use reqwest::Client;
-use speech::{Fault, Retry, Stt, SttConfig, SttEvent, SttSocket, Vendor, WsMessage};
+use speech::{
+    Attempt, Delivered, Fault, Kind, Next, Stt, SttConfig, SttEvent, SttSocket, Vendor, WsMessage,
+    reconnect_after,
+};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
 use super::failure::failure;
 use super::kept_audio::{KeptAudio, REPLAY_SAMPLES};
-use super::vendors::{Kind, Vendors};
+use super::vendors::{Place, Vendors};
 use crate::net::websocket::WebSocket;
 
-/// Time for TCP, TLS and upgrade (vendors.md 9.3).
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-/// Pauses before the attempts of one outage; the last one repeats (vendors.md 9.3).
-const PAUSES_MS: [u64; 4] = [0, 100, 300, 1000];
-/// Failures of one vendor after which the next one is tried.
-const FAILURES_PER_VENDOR: u32 = 2;
 /// Frames that may wait for the recogniser: 1.3 s. The task only ever waits for a socket that does not take
 /// data, and then the kept audio is what counts: newer frames are dropped and counted.
 pub const FRAME_BOUND: usize = 64;
@@ -69,8 +66,14 @@ pub struct RecogniserSetup {
 #[derive(Debug)]
 pub struct Recogniser {
     chain: Vec<SttConfig>,
-    at: usize,
-    failures: u32,
+    places: Vec<Place>,
+    /// The way through the chain; begun again at its end, because ears never give up.
+    attempt: Attempt,
+    /// The session has brought words.
+    heard: bool,
+    /// Sessions lost since the last words.
+    losses: u32,
+    /// The dialogue was told that nobody hears.
     outage: bool,
     pub(super) frames: mpsc::Receiver<Frame>,
     pub(super) commands: mpsc::Receiver<Command>,
@@ -91,44 +94,50 @@ pub(super) enum Ended {
 }
 
 impl Recogniser {
-    /// A recogniser that asks the first vendor of the chain, then the others.
+    /// A recogniser that asks the vendors of the chain; nothing when there are none.
     #[must_use]
-    pub fn new(setup: RecogniserSetup) -> Self {
+    pub fn new(setup: RecogniserSetup) -> Option<Self> {
         let RecogniserSetup { chain, frames, commands, inbox, vendors, client } = setup;
+        let places = Place::of_stt(&chain);
+        let attempt = vendors.attempt_with_probes(Kind::Stt, &places)?;
         let kept = KeptAudio::default();
-        Self { chain, at: 0, failures: 0, outage: false, frames, commands, inbox, kept, vendors, client }
+        let (heard, losses, outage) = (false, 0, false);
+        Some(Self {
+            chain,
+            places,
+            attempt,
+            heard,
+            losses,
+            outage,
+            frames,
+            commands,
+            inbox,
+            kept,
+            vendors,
+            client,
+        })
     }
 
     /// Runs until the frames end.
     pub async fn run(mut self) {
         loop {
-            let Some(config) = self.pick() else { return };
+            let config = self.chain[self.attempt.vendor()].clone();
             let vendor = config.vendor.vendor();
             let ended = match Stt::new(config) {
                 Stt::Socket(session) => self.connect_and_serve(session, vendor).await,
                 Stt::File(session) => self.serve_files(session, vendor).await,
             };
-            match ended {
+            let (fault, delivered) = match ended {
                 Ended::Call => return,
-                Ended::Restart => debug!(%vendor, "recogniser restarted"),
-                Ended::Fault(fault) => {
-                    if self.endure(fault).await.is_none() {
-                        return;
-                    }
-                }
+                // Whoever takes audio and says nothing goes on so: the next one.
+                Ended::Restart => (Fault::timed_out(vendor, "words"), Delivered::Nothing),
+                Ended::Fault(fault) if self.heard => (fault, Delivered::Some),
+                Ended::Fault(fault) => (fault, Delivered::Nothing),
+            };
+            if self.endure(&fault, delivered).await.is_none() {
+                return;
             }
         }
-    }
-
-    /// The vendor to ask now: the first healthy one from here on.
-    fn pick(&mut self) -> Option<SttConfig> {
-        let healthy = |at: &usize| self.vendors.is_healthy(Kind::Stt, self.chain[*at].vendor.vendor());
-        let count = self.chain.len();
-        if count == 0 {
-            return None;
-        }
-        self.at = (self.at..self.at + count).map(|at| at % count).find(healthy).unwrap_or(self.at);
-        self.chain.get(self.at).cloned()
     }
 
     async fn connect_and_serve(&mut self, session: SttSocket, vendor: Vendor) -> Ended {
@@ -142,27 +151,30 @@ impl Recogniser {
     /// Opens the socket while audio is kept; `None` when the call ended meanwhile.
     async fn open(&mut self, session: &SttSocket, vendor: Vendor) -> Option<Result<WebSocket, Fault>> {
         let request = session.connect();
-        let opened = self.meanwhile(WebSocket::connect(&request, CONNECT_WITHIN)).await?;
+        let opened = self.meanwhile(WebSocket::connect(&request, Kind::Stt.deadlines().connect)).await?;
         Some(opened.map_err(|error| error.fault(vendor)))
     }
 
     /// Notes a failure, tells the dialogue, waits; `None` when the call ended meanwhile.
-    async fn endure(&mut self, fault: Fault) -> Option<()> {
+    async fn endure(&mut self, fault: &Fault, delivered: Delivered) -> Option<()> {
         warn!(%fault, "recogniser failed");
         debug!(detail = fault.detail, "what the recogniser's vendor said");
-        self.vendors.failed(Kind::Stt, &fault);
-        self.failures += 1;
-        let pause_ms =
-            PAUSES_MS[usize::try_from(self.failures - 1).unwrap_or(usize::MAX).min(PAUSES_MS.len() - 1)];
-        if fault.retry() == Retry::Never || self.failures.is_multiple_of(FAILURES_PER_VENDOR) {
-            self.at = (self.at + 1) % self.chain.len();
-        }
+        self.vendors.failed(Kind::Stt, &self.places[self.attempt.vendor()], fault);
+        self.losses += 1;
+        self.heard = false;
         // The first reconnect is at once: the dialogue only hears of an outage that lasts.
-        if !self.outage && self.failures > 1 {
-            self.outage = true;
-            self.inbox.send(Input::Stt(SttInput::Failed(failure(&fault)))).await.ok()?;
+        if self.losses > 1 && !std::mem::replace(&mut self.outage, true) {
+            self.inbox.send(Input::Stt(SttInput::Failed(failure(fault)))).await.ok()?;
         }
-        self.meanwhile(sleep(Duration::from_millis(pause_ms))).await
+        let pause = match self.attempt.failed(fault, delivered) {
+            Next::Other { .. } => Duration::ZERO,
+            Next::Again { after, .. } => after,
+            Next::KeepPartial | Next::GiveUp => {
+                self.attempt = self.vendors.attempt_with_probes(Kind::Stt, &self.places)?;
+                reconnect_after(self.losses)
+            }
+        };
+        self.meanwhile(sleep(pause)).await
     }
 
     /// Does something while audio is kept; `None` when the call ended meanwhile.
@@ -231,7 +243,7 @@ impl Recogniser {
 
     async fn hear(&mut self, session: &mut SttSocket, message: WsMessage) -> Result<(), Fault> {
         let events = session.decode(message)?;
-        let vendor = self.chain[self.at].vendor.vendor();
+        let vendor = self.chain[self.attempt.vendor()].vendor.vendor();
         self.hand_on(&events, vendor).await;
         Ok(())
     }
@@ -252,16 +264,18 @@ impl Recogniser {
     /// What an event means for the driver itself.
     async fn note(&mut self, event: &SttEvent, vendor: Vendor) {
         match event {
-            SttEvent::Final(words) => self.kept.settle(words.end_ms),
+            SttEvent::Final(words) => {
+                self.kept.settle(words.end_ms);
+                if !words.text.trim().is_empty() {
+                    self.vendors.worked(Kind::Stt, &self.places[self.attempt.vendor()]);
+                    self.heard = true;
+                    self.losses = 0;
+                }
+            }
             SttEvent::Ready { request_id } => debug!(%vendor, request_id, "recogniser ready"),
-            SttEvent::Ignored(why) => debug!(%vendor, why, "recogniser message ignored"),
+            SttEvent::Ignored(why) => return debug!(%vendor, why, "recogniser message ignored"),
             _ => {}
         }
-        if matches!(event, SttEvent::Ignored(_)) {
-            return;
-        }
-        self.vendors.worked(Kind::Stt, vendor);
-        self.failures = 0;
         if std::mem::take(&mut self.outage) {
             let _ = self.inbox.send(Input::Stt(SttInput::Restored)).await;
         }

@@ -2,27 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use dialogue::{Failure, FailureKind, Input, ThinkEvent, ThinkId, ThinkRequest, ToolSpec, ToolUse};
 use futures_util::StreamExt;
 use reqwest::Client;
-use speech::{ChatEvent, ChatRequest, ChatStream, Fault, FaultKind, LlmConfig, Tool, ToolChoice, Usage};
+use speech::{
+    ChatEvent, ChatRequest, ChatStream, Delivered, Fault, FaultKind, Kind, LlmConfig, Next, Tool, ToolChoice,
+    Usage, Vendor,
+};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, warn};
 
 use super::chat_messages::chat_messages;
 use super::failure::failure;
 use super::tasks::Tasks;
-use super::vendors::{Kind, Vendors};
+use super::vendors::{Place, Vendors};
 use crate::net::http;
-
-/// From the request to the first event of one vendor (conversation.md 3.12: 5 s; vendors.md 9.1: 4 s).
-const FIRST_EVENT_WITHIN: Duration = Duration::from_secs(4);
-/// Between two pieces of a stream (vendors.md 9.1).
-const NEXT_EVENT_WITHIN: Duration = Duration::from_secs(6);
 
 /// Sends requests to the chain and cancels them.
 #[derive(Debug)]
@@ -34,6 +31,7 @@ pub struct Thinker {
 #[derive(Debug)]
 struct Mind {
     chain: Vec<LlmConfig>,
+    places: Vec<Place>,
     tools: Vec<Tool>,
     client: Client,
     inbox: mpsc::Sender<Input>,
@@ -50,8 +48,9 @@ impl Thinker {
         inbox: mpsc::Sender<Input>,
         vendors: Vendors,
     ) -> Self {
-        let tools = tools.iter().map(tool).collect();
-        Self { mind: Arc::new(Mind { chain, tools, client, inbox, vendors }), running: BTreeMap::new() }
+        let (tools, places) = (tools.iter().map(tool).collect(), Place::of_llm(&chain));
+        let mind = Mind { chain, places, tools, client, inbox, vendors };
+        Self { mind: Arc::new(mind), running: BTreeMap::new() }
     }
 
     /// Asks; the answer comes as inputs.
@@ -67,7 +66,8 @@ impl Thinker {
         let mind = Arc::clone(&self.mind);
         async move {
             let Some(config) = mind.chain.first() else { return };
-            let asked = http::send(&mind.client, config.vendor, config.warm_up(), FIRST_EVENT_WITHIN).await;
+            let within = Kind::Llm.deadlines().first;
+            let asked = http::send(&mind.client, config.vendor, config.warm_up(), within).await;
             if let Err(fault) = asked {
                 // A real request decides whether the vendor works.
                 debug!(%fault, "language model not warmed up");
@@ -85,7 +85,6 @@ impl Thinker {
 
 impl Mind {
     async fn think(self: Arc<Self>, request: ThinkRequest) {
-        let id = request.id;
         let chat = ChatRequest {
             messages: chat_messages(&request.messages),
             tools: self.tools.clone(),
@@ -94,69 +93,99 @@ impl Mind {
                 ToolUse::None => ToolChoice::None,
             },
         };
-        let order = self.vendors.order(Kind::Llm, self.chain.iter().map(|config| config.vendor));
-        let skip = usize::from(request.fallback && order.len() > 1);
-        let mut last = None;
-        for at in order.into_iter().skip(skip) {
-            let mut attempt = Attempt { id, inbox: &self.inbox, delivered: false, usage: Usage::default() };
-            let config = &self.chain[at];
-            match attempt.run(&self.client, config, &chat).await {
-                Ok(()) => return self.vendors.worked(Kind::Llm, config.vendor),
-                Err(fault) => {
-                    warn!(%fault, delivered = attempt.delivered, "language model failed");
-                    debug!(detail = fault.detail, "what the language model's vendor said");
-                    self.vendors.failed(Kind::Llm, &fault);
-                    let delivered = attempt.delivered;
-                    last = Some(failure(&fault));
-                    // Words the dialogue has cannot be taken back: another vendor would say them again.
-                    if delivered {
-                        break;
-                    }
-                }
+        self.probe(&chat);
+        let failure = match self.ask(&request, &chat).await {
+            Ok(()) => return,
+            Err(Some(fault)) => failure(&fault),
+            Err(None) => Failure::new(FailureKind::Refused, "no language model configured"),
+        };
+        let event = ThinkEvent::Failed(failure);
+        let _ = self.inbox.send(Input::Think { id: request.id, event }).await;
+    }
+
+    /// Asks one vendor after the other; the last fault when none answered whole.
+    async fn ask(&self, request: &ThinkRequest, chat: &ChatRequest) -> Result<(), Option<Fault>> {
+        let mut chain = self.vendors.attempt(Kind::Llm, &self.places, request.fallback).ok_or(None)?;
+        loop {
+            let at = chain.vendor();
+            let mut asking = Asking::new(Some((request.id, &self.inbox)));
+            let Err(fault) = asking.run(&self.client, &self.chain[at], chat).await else {
+                self.vendors.worked(Kind::Llm, &self.places[at]);
+                return Ok(());
+            };
+            warn!(%fault, delivered = asking.delivered, "language model failed");
+            debug!(detail = fault.detail, "what the language model's vendor said");
+            self.vendors.failed(Kind::Llm, &self.places[at], &fault);
+            let delivered = if asking.delivered { Delivered::Some } else { Delivered::Nothing };
+            match chain.failed(&fault, delivered) {
+                Next::Other { .. } => {}
+                Next::Again { after, .. } => sleep(after).await,
+                // Words the dialogue has cannot be taken back: another vendor would say them again.
+                Next::KeepPartial | Next::GiveUp => return Err(Some(fault)),
             }
         }
-        let failure =
-            last.unwrap_or_else(|| Failure::new(FailureKind::Refused, "no language model configured"));
-        let _ = self.inbox.send(Input::Think { id, event: ThinkEvent::Failed(failure) }).await;
+    }
+
+    /// Asks vendors that are passed over the same, behind the scenes: an answer brings them back.
+    fn probe(self: &Arc<Self>, chat: &ChatRequest) {
+        for at in self.vendors.probes_due(Kind::Llm, &self.places) {
+            let (mind, chat) = (Arc::clone(self), chat.clone());
+            // Not one of the call's tasks: it may outlive the call, and has its own deadlines.
+            tokio::spawn(async move {
+                match Asking::new(None).run(&mind.client, &mind.chain[at], &chat).await {
+                    Ok(()) => mind.vendors.worked(Kind::Llm, &mind.places[at]),
+                    Err(fault) => mind.vendors.failed(Kind::Llm, &mind.places[at], &fault),
+                }
+            });
+        }
     }
 }
 
 /// One request to one vendor.
-struct Attempt<'a> {
-    id: ThinkId,
-    inbox: &'a mpsc::Sender<Input>,
+struct Asking<'a> {
+    /// Who hears the answer; a probe has nobody, and its first event is enough.
+    listener: Option<(ThinkId, &'a mpsc::Sender<Input>)>,
     delivered: bool,
     usage: Usage,
 }
 
-impl Attempt<'_> {
+impl<'a> Asking<'a> {
+    fn new(listener: Option<(ThinkId, &'a mpsc::Sender<Input>)>) -> Self {
+        Self { listener, delivered: false, usage: Usage::default() }
+    }
+
     async fn run(&mut self, client: &Client, config: &LlmConfig, chat: &ChatRequest) -> Result<(), Fault> {
-        let vendor = config.vendor;
-        let response = http::send(client, vendor, config.request(chat), FIRST_EVENT_WITHIN).await?;
+        let (vendor, deadlines) = (config.vendor, Kind::Llm.deadlines());
+        let mut until = Instant::now() + deadlines.first;
+        let response = http::send(client, vendor, config.request(chat), deadlines.first).await?;
         let mut body = response.bytes_stream();
         let mut stream = config.stream();
         loop {
-            let within = if self.delivered { NEXT_EVENT_WITHIN } else { FIRST_EVENT_WITHIN };
             let stage = if self.delivered { "next_token" } else { "first_token" };
-            let piece = timeout(within, body.next()).await.map_err(|_| Fault::timed_out(vendor, stage))?;
+            let piece = timeout_at(until, body.next()).await.map_err(|_| Fault::timed_out(vendor, stage))?;
             let Some(bytes) = piece else { return self.end(&mut stream, vendor).await };
             let bytes =
                 bytes.map_err(|error| Fault::disconnected(vendor, &error.without_url().to_string()))?;
-            if self.deliver(stream.push(&bytes)?).await? {
+            let events = stream.push(&bytes)?;
+            // Pings are no words: they move no deadline.
+            if events.iter().any(|event| !matches!(event, ChatEvent::Ignored(_) | ChatEvent::Usage(_))) {
+                until = Instant::now() + deadlines.between;
+            }
+            if self.deliver(events).await {
                 return Ok(());
             }
         }
     }
 
-    async fn end(&mut self, stream: &mut ChatStream, vendor: speech::Vendor) -> Result<(), Fault> {
-        if self.deliver(stream.end()?).await? {
+    async fn end(&mut self, stream: &mut ChatStream, vendor: Vendor) -> Result<(), Fault> {
+        if self.deliver(stream.end()?).await {
             return Ok(());
         }
         Err(Fault::new(vendor, FaultKind::Truncated, "", "no end of the answer"))
     }
 
     /// Hands events on; `true` at the end of the answer.
-    async fn deliver(&mut self, events: Vec<ChatEvent>) -> Result<bool, Fault> {
+    async fn deliver(&mut self, events: Vec<ChatEvent>) -> bool {
         for event in events {
             let event = match event {
                 ChatEvent::Text(text) => ThinkEvent::Delta(text),
@@ -169,7 +198,7 @@ impl Attempt<'_> {
                 }
                 ChatEvent::Done(_) => {
                     self.send(ThinkEvent::Done(tokens(self.usage))).await;
-                    return Ok(true);
+                    return true;
                 }
                 ChatEvent::Ignored(why) => {
                     debug!(why, "part of the answer ignored");
@@ -177,14 +206,19 @@ impl Attempt<'_> {
                 }
             };
             self.delivered = true;
+            if self.listener.is_none() {
+                return true;
+            }
             self.send(event).await;
         }
-        Ok(false)
+        false
     }
 
     async fn send(&self, event: ThinkEvent) {
-        // A closed inbox means that the call is over and this task about to be dropped.
-        let _ = self.inbox.send(Input::Think { id: self.id, event }).await;
+        if let Some((id, inbox)) = self.listener {
+            // A closed inbox means that the call is over and this task about to be dropped.
+            let _ = inbox.send(Input::Think { id, event }).await;
+        }
     }
 }
 

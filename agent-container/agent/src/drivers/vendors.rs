@@ -1,144 +1,141 @@
-//! Which vendors work: one circuit breaker per vendor and kind, shared by all calls of the process.
+//! Which vendors work, for all calls of the process: the clock, the lock and the log around [`speech::Fallback`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use speech::{Fault, Retry, Vendor};
+use speech::{
+    Attempt, BreakerSettings, Changed, Endpoint, Fallback, Fault, Kind, LlmConfig, SttConfig, TtsConfig,
+    Vendor,
+};
+use telemetry::metric::VENDOR_REQUESTS_TOTAL;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// Failures in a row after which a vendor is passed over.
-const FAILURES_TO_OPEN: u32 = 3;
-/// How long a vendor is passed over before it is tried again.
-const OPEN_FOR: Duration = Duration::from_secs(20);
-/// The same after a refusal that a person has to mend (key, quota).
-const REFUSED_FOR: Duration = Duration::from_secs(120);
-
-/// What a vendor does for us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Speech to text.
-    Stt,
-    /// Language model.
-    Llm,
-    /// Text to speech.
-    Tts,
-    /// Speech to speech.
-    Live,
+/// What tells one place of a chain from another: the same protocol may be spoken at several addresses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    vendor: Vendor,
+    base_url: String,
 }
 
-impl Kind {
-    /// Name in logs and metrics.
+impl Place {
+    /// A vendor at an address.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stt => "stt",
-            Self::Llm => "llm",
-            Self::Tts => "tts",
-            Self::Live => "s2s",
-        }
+    pub fn new(vendor: Vendor, endpoint: &Endpoint) -> Self {
+        Self { vendor, base_url: endpoint.base_url.clone() }
+    }
+
+    /// The places of a chain of recognisers.
+    #[must_use]
+    pub fn of_stt(chain: &[SttConfig]) -> Vec<Self> {
+        chain.iter().map(|config| Self::new(config.vendor.vendor(), &config.endpoint)).collect()
+    }
+
+    /// The places of a chain of language models.
+    #[must_use]
+    pub fn of_llm(chain: &[LlmConfig]) -> Vec<Self> {
+        chain.iter().map(|config| Self::new(config.vendor, &config.endpoint)).collect()
+    }
+
+    /// The places of a chain of voices.
+    #[must_use]
+    pub fn of_tts(chain: &[TtsConfig]) -> Vec<Self> {
+        chain.iter().map(|config| Self::new(config.vendor.vendor(), &config.endpoint)).collect()
     }
 }
 
-#[derive(Debug, Default)]
-struct Breaker {
-    failures: u32,
-    open_until: Option<Instant>,
+/// A cheap handle on the process's breakers.
+#[derive(Debug, Clone)]
+pub struct Vendors(Arc<Breakers>);
+
+#[derive(Debug)]
+struct Breakers {
+    started: Instant,
+    kinds: Mutex<BTreeMap<Kind, Fallback<Place>>>,
 }
 
-/// A cheap handle on the breakers.
-#[derive(Debug, Clone, Default)]
-pub struct Vendors(Arc<Mutex<BTreeMap<(Kind, Vendor), Breaker>>>);
+impl Default for Vendors {
+    fn default() -> Self {
+        Self(Arc::new(Breakers { started: Instant::now(), kinds: Mutex::default() }))
+    }
+}
 
 impl Vendors {
-    /// Whether to ask this vendor. After its time out it is asked again, by everybody: a failure closes the
-    /// door at once.
+    /// A request's way through a chain: the vendors that work first. `after_first` passes over the first of them,
+    /// because it kept this caller waiting already. Nothing when the chain is empty.
     #[must_use]
-    pub fn is_healthy(&self, kind: Kind, vendor: Vendor) -> bool {
-        self.is_healthy_at(Instant::now(), kind, vendor)
+    pub fn attempt(&self, kind: Kind, chain: &[Place], after_first: bool) -> Option<Attempt> {
+        let order = self.with(kind, |vendors| vendors.order(chain));
+        if after_first { Attempt::begin_after_first(kind, order) } else { Attempt::begin(kind, order) }
     }
 
-    fn is_healthy_at(&self, now: Instant, kind: Kind, vendor: Vendor) -> bool {
-        let breakers = self.lock();
-        let open_until = breakers.get(&(kind, vendor)).and_then(|breaker| breaker.open_until);
-        open_until.is_none_or(|until| until <= now)
+    /// The same for requests that lose nothing by a failure: a vendor that was passed over long enough is tried first.
+    #[must_use]
+    pub fn attempt_with_probes(&self, kind: Kind, chain: &[Place]) -> Option<Attempt> {
+        let due = self.probes_due(kind, chain);
+        let mut order = self.with(kind, |vendors| vendors.order(chain));
+        order.sort_by_key(|at| !due.contains(at));
+        Attempt::begin(kind, order)
     }
 
-    /// Notes that a vendor answered.
-    pub fn worked(&self, kind: Kind, vendor: Vendor) {
-        let mut breakers = self.lock();
-        let Some(breaker) = breakers.get_mut(&(kind, vendor)) else { return };
-        if breaker.open_until.is_some() {
-            info!(kind = kind.as_str(), %vendor, "vendor works again");
+    /// Vendors of the chain that are passed over and should be tried once now; whoever asks does it, and reports.
+    #[must_use]
+    pub fn probes_due(&self, kind: Kind, chain: &[Place]) -> Vec<usize> {
+        let now = self.now();
+        self.with(kind, |vendors| vendors.probes_due(chain, now))
+    }
+
+    /// Notes that a vendor gave a whole answer, or for a recogniser final words.
+    pub fn worked(&self, kind: Kind, place: &Place) {
+        count(kind, place, "ok");
+        if let Some(Changed { .. }) = self.with(kind, |vendors| vendors.succeeded(place)) {
+            info!(kind = kind.name(), vendor = %place.vendor, "vendor works again");
         }
-        breakers.remove(&(kind, vendor));
     }
 
     /// Notes that a vendor failed.
-    pub fn failed(&self, kind: Kind, fault: &Fault) {
-        let mut breakers = self.lock();
-        let breaker = breakers.entry((kind, fault.vendor)).or_default();
-        breaker.failures += 1;
-        let refused = fault.retry() == Retry::Never;
-        if breaker.failures < FAILURES_TO_OPEN && !refused {
-            return;
+    pub fn failed(&self, kind: Kind, place: &Place, fault: &Fault) {
+        count(kind, place, "failed");
+        let now = self.now();
+        if let Some(Changed { .. }) = self.with(kind, |vendors| vendors.failed(place, fault, now)) {
+            warn!(kind = kind.name(), %fault, "vendor passed over until a probe succeeds");
         }
-        if breaker.open_until.is_none() {
-            warn!(kind = kind.as_str(), %fault, failures = breaker.failures, "vendor passed over for a while");
-        }
-        breaker.open_until = Some(Instant::now() + if refused { REFUSED_FOR } else { OPEN_FOR });
     }
 
-    /// The members of a chain to ask, in order: the healthy ones first, then, since trying beats silence, the
-    /// others.
-    #[must_use]
-    pub fn order(&self, kind: Kind, chain: impl Iterator<Item = Vendor>) -> Vec<usize> {
-        self.order_at(Instant::now(), kind, chain)
+    fn now(&self) -> Duration {
+        self.0.started.elapsed()
     }
 
-    fn order_at(&self, now: Instant, kind: Kind, chain: impl Iterator<Item = Vendor>) -> Vec<usize> {
-        let (mut healthy, mut others) = (Vec::new(), Vec::new());
-        for (at, vendor) in chain.enumerate() {
-            if self.is_healthy_at(now, kind, vendor) { healthy.push(at) } else { others.push(at) }
-        }
-        healthy.append(&mut others);
-        healthy
+    fn with<T>(&self, kind: Kind, work: impl FnOnce(&mut Fallback<Place>) -> T) -> T {
+        let mut kinds: MutexGuard<'_, _> = self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        work(kinds.entry(kind).or_insert_with(|| Fallback::new(BreakerSettings::default())))
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Kind, Vendor), Breaker>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn count(kind: Kind, place: &Place, outcome: &'static str) {
+    let vendor = place.vendor.name();
+    metrics::counter!(VENDOR_REQUESTS_TOTAL, "kind" => kind.name(), "vendor" => vendor, "outcome" => outcome)
+        .increment(1);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_vendor_that_keeps_failing_is_asked_last_for_a_while() {
-        let vendors = Vendors::default();
-        let order_in = |after, v: &Vendors| {
-            v.order_at(Instant::now() + after, Kind::Llm, [Vendor::OpenAi, Vendor::Groq].into_iter())
-        };
-        let order = |v: &Vendors| order_in(Duration::ZERO, v);
-        let fault = Fault::disconnected(Vendor::OpenAi, "reset");
-        (0..2).for_each(|_| vendors.failed(Kind::Llm, &fault));
-        assert_eq!(order(&vendors), [0, 1]);
-        vendors.failed(Kind::Llm, &fault);
-        assert_eq!(order(&vendors), [1, 0]);
-        assert!(vendors.is_healthy(Kind::Tts, Vendor::OpenAi), "kinds fail apart");
-        assert_eq!(order_in(OPEN_FOR, &vendors), [0, 1]);
-        vendors.failed(Kind::Llm, &fault);
-        assert_eq!(order(&vendors), [1, 0], "the first failure after the pause closes the door again");
-        vendors.worked(Kind::Llm, Vendor::OpenAi);
-        assert_eq!(order(&vendors), [0, 1]);
+    fn place(base_url: &str) -> Place {
+        Place::new(Vendor::OpenAi, &Endpoint::new(base_url, "key"))
     }
 
     #[test]
-    fn a_refused_key_is_not_tried_again_at_once() {
+    fn the_same_protocol_at_two_addresses_fails_apart_and_so_do_kinds() {
         let vendors = Vendors::default();
-        vendors.failed(Kind::Stt, &Fault::from_response(Vendor::Deepgram, 401, &[], b""));
-        assert!(!vendors.is_healthy(Kind::Stt, Vendor::Deepgram));
+        let chain = [place("http://one"), place("http://two")];
+        let refused = Fault::from_response(Vendor::OpenAi, 401, &[], b"");
+        vendors.failed(Kind::Llm, &chain[0], &refused);
+        let first = |kind| vendors.attempt(kind, &chain, false).unwrap().vendor();
+        assert_eq!((first(Kind::Llm), first(Kind::Tts)), (1, 0));
+        vendors.worked(Kind::Llm, &chain[0]);
+        assert_eq!(first(Kind::Llm), 0);
     }
 }

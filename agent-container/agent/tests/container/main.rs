@@ -1,5 +1,6 @@
 //! The container without a network: scripted lines, simulated vendors that speak the real protocols.
 
 mod calls;
+mod fallback;
 mod media_stream;
 mod support;

@@ -1,14 +1,16 @@
 //! A call over a media stream: the carrier's messages in, the agent's voice out.
 
 use crate::support::{World, WorldSetup};
-use agent::media_stream::{MediaStreams, router};
+use agent::media_stream::{MediaStreams, StreamSignature, router};
 use carrier::TicketKey;
+use carrier::signature::sign_twilio;
 use domain::EndReason;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// Epoch seconds far from now.
 const LATER_S: u64 = 4_000_000_000;
@@ -30,10 +32,14 @@ fn start(call: &str, token: &str) -> Message {
 }
 
 async fn serve(world: &World) -> String {
+    serve_signed(world, None).await
+}
+
+async fn serve_signed(world: &World, signature: Option<StreamSignature>) -> String {
     let key = TicketKey::derive("secret");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
-    let streams = MediaStreams::new(key, world.streams.clone());
+    let streams = MediaStreams::new(key, world.streams.clone(), signature);
     tokio::spawn(axum::serve(listener, router(streams)).into_future());
     format!("ws://{address}/media-stream")
 }
@@ -82,4 +88,31 @@ async fn a_ticket_that_is_forged_or_used_opens_nothing() {
         };
         assert_eq!(frame.code, CloseCode::Policy);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_the_carrier_did_not_sign_is_refused() {
+    const PUBLIC: &str = "wss://media.ringdown.test/media-stream";
+    let world = World::start(WorldSetup::default()).await;
+    let tokens = domain::Secret::new(vec!["new".to_owned(), "old".to_owned()]);
+    let url = serve_signed(&world, Some(StreamSignature { url: PUBLIC.into(), tokens })).await;
+    let check = async |signed_url: &str, token: Option<&str>, status: u16| {
+        let mut request = url.as_str().into_client_request().unwrap();
+        if let Some(token) = token {
+            let signature = sign_twilio(token, signed_url, &carrier::Form::default());
+            request.headers_mut().insert("x-twilio-signature", signature.parse().unwrap());
+        }
+        let answered = match tokio_tungstenite::connect_async(request).await {
+            Ok((_, response)) => response.status(),
+            Err(Error::Http(response)) => response.status(),
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(answered.as_u16(), status, "{signed_url} {token:?}");
+    };
+    check(PUBLIC, Some("new"), 101).await;
+    check(PUBLIC, Some("old"), 101).await;
+    check("wss://media.ringdown.test/media-stream/", Some("new"), 101).await;
+    check(PUBLIC, Some("stolen"), 403).await;
+    check("wss://elsewhere.test/media-stream", Some("new"), 403).await;
+    check(PUBLIC, None, 403).await;
 }

@@ -1,11 +1,10 @@
 //! Synthesis over HTTP: one request a sentence, one after the other.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use reqwest::Client;
-use speech::{ContextId, Fault, TtsEvent, TtsHttp, Vendor};
+use speech::{ContextId, Fault, Kind, TtsEvent, TtsHttp, Vendor};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::debug;
@@ -14,10 +13,6 @@ use super::{Command, Event, EventKind};
 use crate::drivers::tasks::Tasks;
 use crate::net::http;
 
-/// From a request to its first byte.
-const FIRST_BYTE_WITHIN: Duration = Duration::from_secs(3);
-/// Between two pieces of a body.
-const NEXT_BYTE_WITHIN: Duration = Duration::from_secs(4);
 /// Sentences of one utterance that may wait.
 const TEXT_BOUND: usize = 256;
 
@@ -46,7 +41,7 @@ impl HttpTask {
     pub(super) async fn run(mut self) {
         let (client, vendor, warm_up) = (self.client.clone(), self.vendor, self.tts.warm_up());
         self.tasks.spawn(async move {
-            if let Err(fault) = http::send(&client, vendor, warm_up, FIRST_BYTE_WITHIN).await {
+            if let Err(fault) = http::send(&client, vendor, warm_up, Kind::Tts.deadlines().first).await {
                 debug!(%fault, "voice not warmed up");
             }
         });
@@ -120,11 +115,12 @@ impl Utterance {
 
     async fn speak(&self, text: &str) -> Result<(), Fault> {
         let response =
-            http::send(&self.client, self.vendor, self.tts.request(text), FIRST_BYTE_WITHIN).await?;
+            http::send(&self.client, self.vendor, self.tts.request(text), Kind::Tts.deadlines().first)
+                .await?;
         let mut stream = self.tts.stream(self.context);
         let mut body = response.bytes_stream();
         loop {
-            let piece = timeout(NEXT_BYTE_WITHIN, body.next())
+            let piece = timeout(Kind::Tts.deadlines().between, body.next())
                 .await
                 .map_err(|_| Fault::timed_out(self.vendor, "next_audio"))?;
             let Some(bytes) = piece else { break };

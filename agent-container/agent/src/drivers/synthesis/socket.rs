@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use speech::{ContextId, Fault, FaultKind, Tts, TtsConfig, TtsEvent, TtsSocket, Vendor, WsMessage};
+use speech::{ContextId, Fault, FaultKind, Kind, Tts, TtsConfig, TtsEvent, TtsSocket, Vendor, WsMessage};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
@@ -11,8 +11,6 @@ use tracing::debug;
 use super::{Command, Event, EventKind};
 use crate::net::websocket::WebSocket;
 
-/// Time for TCP, TLS and upgrade (vendors.md 9.3).
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// Pause before a lost idle connection is made again.
 const RECONNECT_AFTER: Duration = Duration::from_millis(500);
 
@@ -78,7 +76,7 @@ impl SocketTask {
         let Tts::Socket(session) = Tts::new(self.config.clone()) else {
             return Err(Fault::new(self.vendor, FaultKind::Refused, "", "not spoken over a socket"));
         };
-        let socket = WebSocket::connect(&session.connect(), CONNECT_WITHIN)
+        let socket = WebSocket::connect(&session.connect(), Kind::Tts.deadlines().connect)
             .await
             .map_err(|error| error.fault(self.vendor))?;
         let now = Instant::now();

@@ -7,6 +7,8 @@
 //! ```
 
 mod clips;
+mod making;
+mod playing;
 mod rehearsal;
 mod task;
 mod utterance;

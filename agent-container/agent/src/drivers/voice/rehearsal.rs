@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dialogue::{SayId, SayKind};
 use reqwest::Client;
-use speech::{ContextId, TtsConfig};
+use speech::{ContextId, Fault, TtsConfig};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::debug;
@@ -16,6 +16,8 @@ use crate::drivers::tasks::Tasks;
 
 /// One phrase.
 const WITHIN: Duration = Duration::from_secs(15);
+/// What a vendor says to show that it works again: short, because it is paid by the character.
+const PROBE: &str = "Hello.";
 /// Events that may wait.
 const EVENT_BOUND: usize = 64;
 
@@ -27,32 +29,46 @@ pub async fn rehearse(config: &TtsConfig, client: &Client, texts: &[String], cli
     }
     let mut phrase = Utterance::new(SayId(0), SayKind::Greeting);
     match timeout(WITHIN, synthesise(config, client, texts, &mut phrase)).await {
-        Ok(Some(())) => {
+        Ok(Ok(())) => {
             if let Some(clip) = phrase.take_recording() {
                 clips.put(key, clip);
             }
         }
-        Ok(None) | Err(_) => debug!(vendor = %config.vendor.vendor(), "phrase not rehearsed"),
+        Ok(Err(_)) | Err(_) => debug!(vendor = %config.vendor.vendor(), "phrase not rehearsed"),
     }
 }
 
-/// `None` when the vendor failed.
+/// Whether a vendor makes audio now.
+///
+/// # Errors
+/// Why not.
+pub(super) async fn probe(config: &TtsConfig, client: &Client) -> Result<(), Fault> {
+    let mut phrase = Utterance::new(SayId(0), SayKind::Notice);
+    let vendor = config.vendor.vendor();
+    match timeout(WITHIN, synthesise(config, client, &[PROBE.to_owned()], &mut phrase)).await {
+        Ok(done) => done,
+        Err(_) => Err(Fault::timed_out(vendor, "probe")),
+    }
+}
+
+/// The vendor's fault when it failed.
 async fn synthesise(
     config: &TtsConfig,
     client: &Client,
     texts: &[String],
     phrase: &mut Utterance,
-) -> Option<()> {
+) -> Result<(), Fault> {
+    let gone = || Fault::disconnected(config.vendor.vendor(), "the synthesiser is gone");
     let mut tasks = Tasks::default();
     let (events_tx, mut events) = mpsc::channel(EVENT_BOUND);
     let vendor = Synthesiser::start(&mut tasks, config.clone(), client, events_tx);
     let context = ContextId(1);
     let texts = texts.iter().map(|text| Command::Text(context, text.clone()));
     for command in [Command::Begin(context)].into_iter().chain(texts).chain([Command::End(context)]) {
-        vendor.ask(command).then_some(())?;
+        vendor.ask(command).then_some(()).ok_or_else(gone)?;
     }
     loop {
-        match events.recv().await?.kind {
+        match events.recv().await.ok_or_else(gone)?.kind {
             EventKind::Audio { sample_rate, samples } => {
                 phrase.hear(sample_rate, &samples);
             }
@@ -61,9 +77,9 @@ async fn synthesise(
             }
             EventKind::Done => {
                 phrase.last_word();
-                return Some(());
+                return Ok(());
             }
-            EventKind::Failed(_) => return None,
+            EventKind::Failed(fault) => return Err(fault),
         }
     }
 }

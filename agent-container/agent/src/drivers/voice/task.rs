@@ -1,29 +1,28 @@
-//! The voice's task.
+//! The voice's task: its state, its loop, its deadlines.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use audio::{PlayoutEvent, PlayoutFeed, SpeechId};
-use dialogue::{Failure, FailureKind, Input, SayChunk, SayEvent, SayId, SayKind};
+use audio::PlayoutFeed;
+use dialogue::{Input, SayChunk, SayEvent, SayId, SayKind};
 use reqwest::Client;
-use speech::{ContextId, Fault, TtsConfig};
+use speech::{Fault, TtsConfig};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, warn};
 
-use super::clips::{ClipKey, Clips};
+use super::clips::Clips;
+use super::playing::{say_id, speech_id};
 use super::utterance::{Source, Utterance};
-use crate::drivers::failure::failure;
-use crate::drivers::synthesis::{self, Event, EventKind, Synthesiser};
+use crate::drivers::synthesis::{Event, Synthesiser};
 use crate::drivers::tasks::Tasks;
-use crate::drivers::vendors::{Kind, Vendors};
+use crate::drivers::vendors::{Place, Vendors};
 
 /// Synthesis events that may wait; a vendor's socket waits beyond it.
 const EVENT_BOUND: usize = 64;
 /// How often the position of what is played is reported.
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+pub(super) const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How soon a full ring is tried again.
 const RING_RETRY: Duration = Duration::from_millis(200);
 
@@ -81,17 +80,18 @@ pub struct VoiceSetup {
 /// The agent's voice.
 #[derive(Debug)]
 pub struct Voice {
-    setup: VoiceSetup,
-    tasks: Tasks,
-    synthesisers: BTreeMap<usize, Synthesiser>,
-    events_tx: mpsc::Sender<Event>,
+    pub(super) setup: VoiceSetup,
+    pub(super) places: Vec<Place>,
+    pub(super) tasks: Tasks,
+    pub(super) synthesisers: BTreeMap<usize, Synthesiser>,
+    pub(super) events_tx: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
     /// Utterances the ring has not taken whole, in order.
-    queue: VecDeque<Utterance>,
+    pub(super) queue: VecDeque<Utterance>,
     /// Utterances the ring has whole, and hushed ones: their end is awaited.
-    leaving: Vec<SayId>,
-    contexts: u64,
-    progress_at: Option<Instant>,
+    pub(super) leaving: Vec<SayId>,
+    pub(super) contexts: u64,
+    pub(super) progress_at: Option<Instant>,
 }
 
 impl Voice {
@@ -100,6 +100,7 @@ impl Voice {
     pub fn new(setup: VoiceSetup) -> Self {
         let (events_tx, events) = mpsc::channel(EVENT_BOUND);
         Self {
+            places: Place::of_tts(&setup.chain),
             setup,
             tasks: Tasks::default(),
             synthesisers: BTreeMap::new(),
@@ -114,8 +115,8 @@ impl Voice {
 
     /// Runs until the commands end.
     pub async fn run(mut self) {
-        if let Some(&first) = self.order().first() {
-            self.synthesiser(first);
+        if let Some(first) = self.attempt(false) {
+            self.synthesiser(first.vendor());
         }
         let bell = Arc::clone(&self.setup.bell);
         loop {
@@ -173,242 +174,6 @@ impl Voice {
         self.synthesise(id).await;
     }
 
-    /// Gives the vendor what it has not got yet; chooses one first.
-    async fn synthesise(&mut self, id: SayId) {
-        let Some(utterance) = self.find(id) else { return };
-        if utterance.ended && utterance.texts.is_empty() {
-            utterance.complete();
-            return;
-        }
-        if utterance.is_phrase() && utterance.source == Source::None {
-            // Phrases come whole and at once; some were said before.
-            if !utterance.ended || self.recall(id).await {
-                return;
-            }
-        }
-        let Some(utterance) = self.find(id) else { return };
-        if utterance.source == Source::None && !utterance.texts.is_empty() {
-            let (failed, fallback) = (utterance.failed.clone(), utterance.fallback);
-            let Some(at) = self.choose(&failed, fallback) else { return self.give_up(id, None).await };
-            self.contexts += 1;
-            let context = ContextId(self.contexts);
-            let begun = self.synthesiser(at).ask(synthesis::Command::Begin(context));
-            let Some(utterance) = self.find(id) else { return };
-            utterance.source = Source::Vendor { at, context };
-            utterance.since = Instant::now();
-            debug_assert!(begun, "a synthesiser that was just started takes commands");
-        }
-        self.send_texts(id);
-    }
-
-    /// Takes a phrase from memory; `false` when it is not there.
-    async fn recall(&mut self, id: SayId) -> bool {
-        let Some(utterance) = self.find(id) else { return false };
-        let (text, failed, fallback) = (utterance.text(), utterance.failed.clone(), utterance.fallback);
-        let Some(at) = self.choose(&failed, fallback) else { return false };
-        let key = ClipKey::new(&self.setup.chain[at], &text);
-        let Some(clip) = key.and_then(|key| self.setup.clips.get(&key)) else { return false };
-        if let Some(utterance) = self.find(id) {
-            utterance.waiting.extend_from_slice(&clip.samples);
-            utterance.complete();
-        }
-        self.pump().await;
-        self.tell(id, SayEvent::FirstByte).await;
-        self.tell_words(id, clip.words.clone()).await;
-        self.tell(id, SayEvent::Synthesised { duration_ms: samples_ms(clip.samples.len()) }).await;
-        true
-    }
-
-    /// Keeps a phrase that was synthesised whole.
-    fn remember(&mut self, id: SayId) {
-        let Some(utterance) = self.find(id) else { return };
-        let (text, Source::Vendor { at, .. }) = (utterance.text(), utterance.source) else { return };
-        let clip = utterance.take_recording();
-        if let (Some(clip), Some(key)) = (clip, ClipKey::new(&self.setup.chain[at], &text)) {
-            self.setup.clips.put(key, clip);
-        }
-    }
-
-    fn send_texts(&mut self, id: SayId) {
-        let Some(utterance) = self.queue.iter_mut().find(|u| u.id == id) else { return };
-        let Source::Vendor { at, context } = utterance.source else { return };
-        let Some(synthesiser) = self.synthesisers.get(&at) else { return };
-        // A stuck synthesiser is found by the utterance's deadline.
-        for text in &utterance.texts[utterance.sent..] {
-            let _ = synthesiser.ask(synthesis::Command::Text(context, text.clone()));
-        }
-        utterance.sent = utterance.texts.len();
-        if utterance.ended {
-            let _ = synthesiser.ask(synthesis::Command::End(context));
-        }
-    }
-
-    /// The first vendor that works and has not failed this utterance.
-    fn choose(&self, failed: &[usize], fallback: bool) -> Option<usize> {
-        let order = self.order();
-        let skip = usize::from(fallback && order.len() > 1 && failed.is_empty());
-        order.into_iter().skip(skip).find(|at| !failed.contains(at))
-    }
-
-    fn order(&self) -> Vec<usize> {
-        self.setup.vendors.order(Kind::Tts, self.setup.chain.iter().map(|config| config.vendor.vendor()))
-    }
-
-    fn synthesiser(&mut self, at: usize) -> &Synthesiser {
-        self.synthesisers.entry(at).or_insert_with(|| {
-            let config = self.setup.chain[at].clone();
-            Synthesiser::start(&mut self.tasks, config, &self.setup.client, self.events_tx.clone())
-        })
-    }
-
-    async fn synthesised(&mut self, event: Event) {
-        let of_context =
-            |u: &&Utterance| matches!(u.source, Source::Vendor { context, .. } if context == event.context);
-        let Some(id) = self.queue.iter().find(of_context).map(|u| u.id) else { return };
-        match event.kind {
-            EventKind::Audio { sample_rate, samples } => self.hear(id, sample_rate, &samples).await,
-            EventKind::Chars(chars) => {
-                let words = self.find(id).map(|u| u.spell(&chars)).unwrap_or_default();
-                self.tell_words(id, words).await;
-            }
-            EventKind::Done => {
-                let last = self.find(id).and_then(Utterance::last_word);
-                self.tell_words(id, last.into_iter().collect()).await;
-                self.remember(id);
-                if let Some(utterance) = self.find(id) {
-                    utterance.complete();
-                    let duration_ms = samples_ms(utterance.appended + utterance.waiting.len());
-                    self.tell(id, SayEvent::Synthesised { duration_ms }).await;
-                }
-                self.pump().await;
-            }
-            EventKind::Failed(fault) => self.failed(id, fault).await,
-        }
-    }
-
-    async fn tell_words(&mut self, id: SayId, words: Vec<dialogue::WordTime>) {
-        if !words.is_empty() {
-            self.tell(id, SayEvent::Words(words)).await;
-        }
-    }
-
-    async fn hear(&mut self, id: SayId, sample_rate: u32, samples: &[i16]) {
-        let Some(utterance) = self.find(id) else { return };
-        let first = utterance.hear(sample_rate, samples);
-        let source = utterance.source;
-        // The ring first, the news after.
-        self.pump().await;
-        if !first {
-            return;
-        }
-        if let Source::Vendor { at, .. } = source {
-            self.setup.vendors.worked(Kind::Tts, self.setup.chain[at].vendor.vendor());
-        }
-        self.tell(id, SayEvent::FirstByte).await;
-    }
-
-    /// The vendor lost an utterance: begin again at the next one, unless the caller heard some of it.
-    async fn failed(&mut self, id: SayId, fault: Fault) {
-        warn!(%fault, "synthesis failed");
-        debug!(detail = fault.detail, "what the voice's vendor said");
-        self.setup.vendors.failed(Kind::Tts, &fault);
-        let Some(utterance) = self.find(id) else { return };
-        if let Source::Vendor { at, .. } = utterance.source {
-            utterance.failed.push(at);
-        }
-        if utterance.appended > 0 {
-            return self.give_up(id, Some(&fault)).await;
-        }
-        utterance.start_over();
-        let (failed, fallback) = (utterance.failed.clone(), utterance.fallback);
-        if self.choose(&failed, fallback).is_none() {
-            return self.give_up(id, Some(&fault)).await;
-        }
-        self.synthesise(id).await;
-    }
-
-    async fn give_up(&mut self, id: SayId, fault: Option<&Fault>) {
-        if let Some(utterance) = self.find(id) {
-            utterance.complete();
-        }
-        let failure = fault.map_or_else(
-            || Failure::new(FailureKind::Refused, "no voice configured, or none works"),
-            failure,
-        );
-        self.tell(id, SayEvent::SynthesisFailed(failure)).await;
-    }
-
-    async fn hush(&mut self, id: SayId) {
-        let Some(at) = self.queue.iter().position(|u| u.id == id) else {
-            // All of it is in the ring, or it is over already: then the ring has told or will tell its end.
-            if self.leaving.contains(&id) {
-                self.cut(id);
-            }
-            return;
-        };
-        let Some(utterance) = self.queue.remove(at) else { return };
-        self.cancel(&utterance);
-        if utterance.appended == 0 {
-            // A pause of it must not outlive it.
-            self.setup.feed.resume(speech_id(id));
-            return self.tell(id, SayEvent::Finished { position_ms: 0 }).await;
-        }
-        self.cut(id);
-        self.leaving.push(id);
-    }
-
-    fn cut(&mut self, id: SayId) {
-        self.setup.feed.flush(speech_id(id));
-        self.setup.cuts.fetch_add(1, Relaxed);
-    }
-
-    fn cancel(&self, utterance: &Utterance) {
-        if let Source::Vendor { at, context } = utterance.source
-            && let Some(synthesiser) = self.synthesisers.get(&at)
-        {
-            let _ = synthesiser.ask(synthesis::Command::Cancel(context));
-        }
-    }
-
-    /// Moves audio into the ring, one utterance after the other.
-    async fn pump(&mut self) {
-        while let Some(head) = self.queue.front_mut() {
-            let id = head.id;
-            if !head.waiting.is_empty() {
-                let taken = self.setup.feed.append(speech_id(id), &head.waiting);
-                head.waiting.drain(..taken);
-                self.setup.sound.notify_one();
-                head.appended += taken;
-            }
-            if !head.waiting.is_empty() || head.source != Source::Complete {
-                return;
-            }
-            let silent = head.appended == 0;
-            self.queue.pop_front();
-            if silent {
-                self.tell(id, SayEvent::Finished { position_ms: 0 }).await;
-            } else {
-                self.setup.feed.finish(speech_id(id));
-                self.leaving.push(id);
-            }
-        }
-    }
-
-    async fn read_ring(&mut self) {
-        while let Some(event) = self.setup.feed.poll_event() {
-            match event {
-                PlayoutEvent::Started(_) => self.progress_at = Some(Instant::now() + PROGRESS_EVERY),
-                PlayoutEvent::Audible(at) => self.tell(say_id(at.speech), SayEvent::Started).await,
-                PlayoutEvent::Finished(at) | PlayoutEvent::Flushed(at) => {
-                    let id = say_id(at.speech);
-                    self.leaving.retain(|&leaving| leaving != id);
-                    self.progress_at = None;
-                    self.tell(id, SayEvent::Finished { position_ms: at.ms() }).await;
-                }
-            }
-        }
-    }
-
     fn deadline(&self) -> Instant {
         let vendors = self.queue.iter().filter_map(Utterance::deadline);
         let full = self.queue.front().filter(|u| !u.waiting.is_empty()).map(|_| Instant::now() + RING_RETRY);
@@ -426,34 +191,24 @@ impl Voice {
         }
         let late = |u: &&Utterance| u.deadline().is_some_and(|at| at <= now);
         while let Some(utterance) = self.queue.iter().find(late) {
+            let id = utterance.id;
+            let Source::Vendor { at, .. } = utterance.source else {
+                self.try_again(id).await;
+                continue;
+            };
             self.cancel(utterance);
-            let Source::Vendor { at, .. } = utterance.source else { return };
             let stage = if utterance.sounded { "next_audio" } else { "first_audio" };
             let fault = Fault::timed_out(self.setup.chain[at].vendor.vendor(), stage);
-            let id = utterance.id;
             self.failed(id, fault).await;
         }
     }
 
-    fn find(&mut self, id: SayId) -> Option<&mut Utterance> {
+    pub(super) fn find(&mut self, id: SayId) -> Option<&mut Utterance> {
         self.queue.iter_mut().find(|utterance| utterance.id == id)
     }
 
-    async fn tell(&mut self, id: SayId, event: SayEvent) {
+    pub(super) async fn tell(&mut self, id: SayId, event: SayEvent) {
         // A closed inbox means that the call is over.
         let _ = self.setup.inbox.send(Input::Say { id, event }).await;
     }
-}
-
-fn speech_id(id: SayId) -> SpeechId {
-    SpeechId(id.0)
-}
-
-fn say_id(speech: SpeechId) -> SayId {
-    SayId(speech.0)
-}
-
-/// Milliseconds of audio at the pipeline's rate.
-fn samples_ms(samples: usize) -> u64 {
-    samples as u64 * 1000 / u64::from(line::PIPELINE_HZ)
 }

@@ -1,19 +1,12 @@
 //! One thing the agent says: its words, its audio until the ring takes it, and who synthesises it.
 
-use std::time::Duration;
-
 use audio::{PIPELINE_HZ, Resampler};
 use dialogue::{SayId, SayKind, WordTime};
-use speech::{ContextId, SpokenChar};
+use speech::{Attempt, ContextId, Kind, SpokenChar};
 use tokio::time::Instant;
 
 use super::clips::Clip;
 use super::words::Words;
-
-/// From the first words sent to the first audio (a vendor's usual time is 75 to 450 ms).
-pub(super) const FIRST_AUDIO_WITHIN: Duration = Duration::from_secs(3);
-/// Between two pieces of audio once all words are sent.
-pub(super) const NEXT_AUDIO_WITHIN: Duration = Duration::from_secs(4);
 
 /// Who makes the audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +41,10 @@ pub(super) struct Utterance {
     pub(super) ended: bool,
     /// Pass over the first vendor.
     pub(super) fallback: bool,
-    /// Vendors that failed it.
-    pub(super) failed: Vec<usize>,
+    /// Its way through the chain, once it has begun.
+    pub(super) attempt: Option<Attempt>,
+    /// When the vendor may be asked again.
+    pub(super) retry_at: Option<Instant>,
     /// Who makes the audio.
     pub(super) source: Source,
     /// Audio the ring has not taken yet.
@@ -78,7 +73,8 @@ impl Utterance {
             sent: 0,
             ended: false,
             fallback: false,
-            failed: Vec::new(),
+            attempt: None,
+            retry_at: None,
             source: Source::None,
             waiting: Vec::new(),
             appended: 0,
@@ -163,13 +159,14 @@ impl Utterance {
         self.source = Source::None;
     }
 
-    /// When the vendor is given up; `None` while it owes nothing.
+    /// When the vendor is given up or asked again; `None` while it owes nothing.
     #[must_use]
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let Source::Vendor { .. } = self.source else { return None };
+        let Source::Vendor { .. } = self.source else { return self.retry_at };
+        let deadlines = Kind::Tts.deadlines();
         if !self.sounded {
-            return Some(self.since + FIRST_AUDIO_WITHIN);
+            return Some(self.since + deadlines.first);
         }
-        self.ended.then(|| self.since + NEXT_AUDIO_WITHIN)
+        self.ended.then(|| self.since + deadlines.between)
     }
 }

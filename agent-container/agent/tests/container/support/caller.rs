@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use audio::Resampler;
 use line::{
-    FRAME_MS, FRAME_SAMPLES, Frame, LineCommand, LineDriver, LineEvent, PIPELINE_HZ, Source, Station,
+    FRAME_MS, FRAME_SAMPLES, Frame, LineCommand, LineDriver, LineEnd, LineEvent, PIPELINE_HZ, Source, Station,
 };
 use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 
 /// Mean square above which a frame is heard: about -50 dBFS.
 const AUDIBLE: i64 = 10_000;
@@ -29,8 +29,11 @@ pub(crate) struct Caller {
     pub(crate) events: mpsc::Sender<LineEvent>,
     pub(crate) commands: mpsc::Receiver<LineCommand>,
     heard: mpsc::UnboundedReceiver<Heard>,
-    mouth: Arc<Mutex<VecDeque<Frame>>>,
+    mouth: Mouth,
 }
+
+/// What is still to be said.
+type Mouth = Arc<Mutex<VecDeque<Frame>>>;
 
 impl Caller {
     /// Takes the road's end of a line; time runs as it does.
@@ -38,7 +41,7 @@ impl Caller {
         let (heard_tx, heard) = mpsc::unbounded_channel();
         let mouth = Arc::new(Mutex::new(VecDeque::new()));
         let words = Arc::clone(&mouth);
-        thread::spawn(move || run(station, &words, &heard_tx));
+        tokio::spawn(run(station, words, heard_tx));
         Self { events: driver.events, commands: driver.commands, heard, mouth }
     }
 
@@ -63,6 +66,25 @@ impl Caller {
             .unwrap_or_else(|_| panic!("never {what:?}"));
     }
 
+    /// Says something, hears the reply to its end.
+    pub(crate) async fn asks(&mut self, words: &str) {
+        self.say(words);
+        self.hears(Heard::Speaking).await;
+        self.hears(Heard::Silent).await;
+    }
+
+    /// Comes into the room, is answered, hears the greeting to its end.
+    pub(crate) async fn is_greeted(&mut self) {
+        self.is_answered().await;
+        self.hears(Heard::Speaking).await;
+        self.hears(Heard::Silent).await;
+    }
+
+    /// Hangs up.
+    pub(crate) async fn hangs_up(&self) {
+        self.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.expect("the call listens");
+    }
+
     /// Waits until the agent hangs up or leaves, and ends the line.
     pub(crate) async fn is_left(&mut self) -> LineCommand {
         let waiting = async {
@@ -74,17 +96,18 @@ impl Caller {
             }
         };
         let command = tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("left in time");
-        self.events.send(LineEvent::Ended(line::LineEnd::WeLeft)).await.expect("the call listens");
+        self.events.send(LineEvent::Ended(LineEnd::WeLeft)).await.expect("the call listens");
         command
     }
 }
 
-/// The media thread of one line.
-fn run(mut station: Box<dyn Station>, mouth: &Mutex<VecDeque<Frame>>, heard: &mpsc::UnboundedSender<Heard>) {
-    let tick = Duration::from_millis(FRAME_MS.into());
-    let mut next = Instant::now();
+/// The media clock of one line: 20 ms at a time, late ones made up for.
+async fn run(mut station: Box<dyn Station>, mouth: Mouth, heard: mpsc::UnboundedSender<Heard>) {
+    let mut tick = interval(Duration::from_millis(FRAME_MS.into()));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (mut speaking, mut silent_ms) = (false, 0);
     while !heard.is_closed() {
+        tick.tick().await;
         let said = mouth.lock().expect("no panic").pop_front().unwrap_or([0; FRAME_SAMPLES]);
         station.hear(&said, Source::Received);
         let mut frame = [0; FRAME_SAMPLES];
@@ -95,8 +118,6 @@ fn run(mut station: Box<dyn Station>, mouth: &Mutex<VecDeque<Frame>>, heard: &mp
             speaking = now;
             let _ = heard.send(if now { Heard::Speaking } else { Heard::Silent });
         }
-        next += tick;
-        thread::sleep(next.saturating_duration_since(Instant::now()));
     }
 }
 

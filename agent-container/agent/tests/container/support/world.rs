@@ -37,6 +37,8 @@ pub(crate) struct WorldSetup {
     pub(crate) keys: Vec<(Vendor, &'static str)>,
     /// Turn taking.
     pub(crate) turns: Value,
+    /// Other fields of the agent.
+    pub(crate) agent: Value,
 }
 
 impl Default for WorldSetup {
@@ -50,6 +52,7 @@ impl Default for WorldSetup {
             }),
             keys: Vec::new(),
             turns: json!({}),
+            agent: json!({}),
         }
     }
 }
@@ -59,8 +62,8 @@ static ROOM: Semaphore = Semaphore::const_new(2);
 
 /// A supervisor with scripted lines and simulated vendors.
 pub(crate) struct World {
-    /// The vendors live as long as the world.
-    _simulator: Simulator,
+    /// The vendors, as long as the world lives.
+    pub(crate) simulator: Simulator,
     pub(crate) memory: Arc<Memory>,
     pub(crate) status: Arc<Status>,
     /// What the supervisor tells the worker.
@@ -92,7 +95,7 @@ impl World {
         let room = ROOM.acquire().await.expect("never closed");
         tls::install_provider();
         let _ = tracing_subscriber::fmt().with_env_filter("agent=debug").with_test_writer().try_init();
-        let simulator = Simulator::start(setup.simulator).await.expect("simulator");
+        let simulator = Simulator::start(setup.simulator.clone()).await.expect("simulator");
         let at = &simulator.addresses;
         let key = |vendor| setup.keys.iter().find(|(v, _)| *v == vendor).map_or("key", |(_, key)| key);
         let endpoint = |vendor, url: &str| (vendor, Endpoint::new(url, key(vendor)));
@@ -100,10 +103,11 @@ impl World {
             endpoint(Vendor::Deepgram, &at.deepgram),
             endpoint(Vendor::OpenAi, &at.openai),
             endpoint(Vendor::ElevenLabs, &at.elevenlabs),
-            // Another one of the same kind, to fall back to.
+            endpoint(Vendor::AssemblyAi, &at.assemblyai),
+            endpoint(Vendor::Anthropic, &at.anthropic),
             endpoint(Vendor::Groq, &at.groq),
         ];
-        let memory = Arc::new(Memory::new(bundle(setup.vendors, setup.turns)));
+        let memory = Arc::new(Memory::new(bundle(&setup)));
         let records: Arc<dyn Records> = Arc::<Memory>::clone(&memory);
         let journals = tempfile::tempdir().expect("folder");
         let shared = Shared {
@@ -137,7 +141,7 @@ impl World {
         };
         let running = tokio::spawn(supervisor.run(stopping));
         Self {
-            _simulator: simulator,
+            simulator,
             memory,
             status,
             commands,
@@ -191,6 +195,11 @@ impl World {
         tokio::time::timeout(Duration::from_secs(10), reading).await.expect("a journal that ends")
     }
 
+    /// How often a vendor's service was asked.
+    pub(crate) fn asked(&self, service: simulator::Service) -> u64 {
+        self.simulator.counters().services.get(&service).map_or(0, |counts| counts.requests)
+    }
+
     /// SIGTERM.
     pub(crate) fn stop(&mut self) {
         let _ = self.stop.take().expect("stopped once").send(());
@@ -202,15 +211,18 @@ impl World {
     }
 }
 
-fn bundle(vendors: Value, turns: Value) -> Bundle {
-    let agent = json!({
+fn bundle(setup: &WorldSetup) -> Bundle {
+    let mut agent = json!({
         "id": "reception",
         "prompt": "You book tables. The caller is {{ caller }}.",
         "greeting": "Hello, this is the restaurant. How can I help you?",
         "voice": "amy",
-        "vendors": vendors,
-        "turns": turns,
+        "vendors": setup.vendors,
+        "turns": setup.turns,
     });
+    for (field, value) in setup.agent.as_object().into_iter().flatten() {
+        agent[field] = value.clone();
+    }
     let voice = json!({"id": "amy", "vendor": "elevenlabs", "vendor_voice_id": "amy-1"});
     Bundle {
         agent: serde_json::from_value(agent).expect("agent"),
