@@ -49,6 +49,8 @@ pub struct Config {
     pub drain_within: Duration,
     /// Where vendors are, and the keys to them.
     pub endpoints: Endpoints,
+    /// Collector of spans; none are made when absent.
+    pub otlp_endpoint: Option<String>,
     /// How the carrier signs media streams; unchecked when its tokens are not set.
     pub stream_signature: Option<StreamSignature>,
 }
@@ -75,6 +77,7 @@ impl Config {
             journal_dir: get("JOURNAL_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from),
             drain_within: Duration::from_secs(parsed(&get, "DRAIN_SECONDS", DEFAULT_DRAIN_S)?),
             endpoints: endpoints(&get),
+            otlp_endpoint: get("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|url| !url.is_empty()),
             stream_signature: stream_signature(&get)?,
         })
     }

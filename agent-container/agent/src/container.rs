@@ -29,6 +29,7 @@ use crate::health;
 use crate::media_stream::{self, MediaStreams};
 use crate::net::{http, tls};
 use crate::roads::Rooms;
+use crate::spans::Spans;
 use crate::supervisor::{Status, Supervisor, SupervisorSetup};
 use crate::worker::link::{Link, MakeRequest};
 use crate::worker::session::{Session, Settings};
@@ -76,6 +77,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let media = Media::start(MediaOptions::default()).context("media threads")?;
     let rooms = Rooms::new(media, Client::new(config.livekit.clone(), API_WITHIN));
     let shared = Arc::new(shared(&config).await?);
+    let spans = shared.spans.clone();
     tokio::spawn(rehearsal::rehearse(Arc::clone(&shared)));
     let supervisor = Supervisor::new(SupervisorSetup {
         shared,
@@ -91,6 +93,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     if let Err(error) = worker.await {
         error!(%error, "worker");
     }
+    spans.flush().await;
     serving.abort();
     Ok(())
 }
@@ -104,10 +107,16 @@ async fn shared(config: &Config) -> anyhow::Result<Shared> {
         }
         None => Journals::off(),
     };
+    let client = http::client().context("HTTP client")?;
+    let spans = match &config.otlp_endpoint {
+        Some(endpoint) => Spans::to(endpoint, client.clone()).context("OTEL_EXPORTER_OTLP_ENDPOINT")?,
+        None => Spans::off(),
+    };
     Ok(Shared {
         bundles: Bundles::new(Arc::clone(&records)),
         records,
-        client: http::client().context("HTTP client")?,
+        client,
+        spans,
         vendors: Vendors::default(),
         clips: Clips::default(),
         endpoints: config.endpoints.clone(),

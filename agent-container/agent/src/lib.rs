@@ -11,6 +11,7 @@
 //! * [`call`]: one call, from the job to the record; the only caller of the dialogue.
 //! * [`drivers`]: recogniser, language model, voice, tools; everything comes back as an input.
 //! * [`media_stream`]: calls over the carrier's WebSocket, without LiveKit.
+//! * [`spans`]: calls as OpenTelemetry spans.
 //! * [`net`]: one TLS set-up, WebSockets, the HTTP client.
 
 pub mod call;
@@ -23,5 +24,6 @@ pub mod logging;
 pub mod media_stream;
 pub mod net;
 pub mod roads;
+pub mod spans;
 pub mod supervisor;
 pub mod worker;

@@ -53,7 +53,7 @@ pub fn spec(name: &str) -> Option<ToolSpec> {
         SCHEDULE_CALLBACK => (
             "Arrange that the caller is called back.",
             json!({
-                "at": {"type": "string", "description": "RFC 3339 time"},
+                "at": {"type": "string", "description": "RFC 3339 time with the caller's offset from UTC, as 2026-11-22T10:00:00+01:00"},
                 "reason": {"type": "string"},
                 "number": {"type": "string", "description": "E.164; leave out for the caller's own number"}
             }),

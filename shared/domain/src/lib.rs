@@ -52,6 +52,7 @@
 
 mod agent;
 mod call_record;
+mod callback;
 mod end_reason;
 mod end_verdict;
 mod event;
@@ -73,6 +74,7 @@ mod write;
 
 pub use agent::{AgentConfig, AgentLimits, Tool, ToolClass, VendorChoice, Vendors};
 pub use call_record::{CallRecord, CallState};
+pub use callback::Callback;
 pub use end_reason::EndReason;
 pub use event::{
     AgentReport, Arrival, CarrierStatus, ConnectEnd, Event, Leg, LegStatus, Next, OperatorAct,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::callback::Callback;
 use crate::fact::Fact;
 use crate::id::{CallId, WorkerId};
 use crate::job::{Heartbeat, Session};
@@ -63,6 +64,8 @@ pub enum Write {
     },
     /// An agent joined a room, or left it.
     PutSession(Session),
+    /// Somebody is to be called back. Passed over when the same promise of the same call is stored already.
+    ScheduleCallback(Callback),
 }
 
 /// A limit on calls within a window of time.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use domain::{CallId, Fact, Heartbeat, IdempotencyKey, RateLimit, Session, WallTime, WorkerId, Write};
+use domain::{
+    CallId, Callback, Fact, Heartbeat, IdempotencyKey, RateLimit, Session, WallTime, WorkerId, Write,
+};
 
 use crate::applied::{CallChange, Refusal};
 use crate::apply::{Known, Seen, impossible};
@@ -46,6 +48,7 @@ enum Other {
     Heartbeat(Heartbeat),
     Goodbye(WorkerId),
     Session(Session),
+    Callback(Callback),
 }
 
 /// What the writes come to.
@@ -113,6 +116,7 @@ impl Batch {
             Write::PutHeartbeat(heartbeat) => self.others.push(Some(Other::Heartbeat(heartbeat))),
             Write::RemoveHeartbeat { worker } => self.others.push(Some(Other::Goodbye(worker))),
             Write::PutSession(session) => self.others.push(Some(Other::Session(session))),
+            Write::ScheduleCallback(callback) => self.others.push(Some(Other::Callback(callback))),
         }
     }
 
@@ -276,6 +280,7 @@ impl Other {
                 on_failure,
             },
             Self::Session(session) => put_session(session, on_failure)?,
+            Self::Callback(callback) => put_callback(callback, on_failure)?,
         })
     }
 }
@@ -323,6 +328,23 @@ fn put_session(session: &Session, on_failure: OnFailure) -> Result<Op, StoreErro
         condition: Some("attribute_not_exists(ended) OR ended = :no"),
         names: &[],
         values: values([(":no", AttributeValue::Bool(false))]),
+        on_failure,
+    })
+}
+
+/// Keeps a promise; the first one counts.
+fn put_callback(callback: &Callback, on_failure: OnFailure) -> Result<Op, StoreError> {
+    let days = crate::stored_call::CALL_RETENTION_DAYS;
+    let mut item = item::key_of(keys::callback(callback));
+    item.insert("doc".to_owned(), item::json(callback)?);
+    item.insert(keys::GSI1PK.to_owned(), s(keys::CALLBACKS));
+    item.insert(keys::GSI1SK.to_owned(), s(keys::opened(callback.at, &callback.call)));
+    item.insert(keys::EXPIRES_AT.to_owned(), item::ttl(callback.at.plus_secs(days * 86_400)));
+    Ok(Op {
+        verb: Verb::Put(item),
+        condition: Some("attribute_not_exists(pk)"),
+        names: &[],
+        values: None,
         on_failure,
     })
 }

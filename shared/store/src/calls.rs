@@ -1,7 +1,8 @@
 //! Calls: what an incoming one needs, one by its id, lists.
 
 use domain::{
-    CallId, CallRecord, Caller, E164, Heartbeat, NumberConfig, RateLimit, RateScope, Session, WallTime,
+    CallId, CallRecord, Callback, Caller, E164, Heartbeat, NumberConfig, RateLimit, RateScope, Session,
+    WallTime,
 };
 
 use crate::error::StoreError;
@@ -103,6 +104,16 @@ impl Store {
     pub async fn sessions(&self, call: &CallId) -> Result<Vec<Session>, StoreError> {
         let items = self.query(&keys::call(call).pk, keys::SESSION_PREFIX).await?;
         items.iter().map(|item| item::from_json(item, "doc")).collect()
+    }
+
+    /// Callbacks due before `before`, the earliest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the table does not answer in time, or refuses.
+    pub async fn callbacks(&self, before: WallTime, limit: usize) -> Result<Vec<Callback>, StoreError> {
+        let between = Some((keys::opened_from(WallTime::from_millis(0)), keys::opened_from(before)));
+        let range = Range { pk: keys::CALLBACKS, between, newest_first: false, limit };
+        self.list(range).await?.iter().map(|item| item::from_json(item, "doc")).collect()
     }
 
     /// Calls that are not over and were opened before `before`, the oldest first, at most `limit`.

@@ -4,6 +4,7 @@
 //! |---|---|---|---|---|
 //! | call | `CALL#<id>` | `RECORD` | `CALLS#OPEN`, later `CALLS#<day>` | `<opened, ms>#<id>` |
 //! | session | `CALL#<id>` | `SESSION#<job>` | | |
+//! | callback | `CALL#<id>` | `CALLBACK#<key>` | `CALLBACKS` | `<due, ms>#<call id>` |
 //! | number | `NUMBER#<number>` | `CONFIG` | `NUMBERS` | the number |
 //! | agent | `AGENT#<id>` | `CONFIG` | `AGENTS` | the id |
 //! | voice | `VOICE#<id>` | `CONFIG` | `VOICES` | the id |
@@ -14,8 +15,8 @@
 //! | idempotency | `SEEN#<function>/<id>` | `ANSWER` | | |
 
 use domain::{
-    AgentId, CallId, Caller, E164, IdempotencyKey, JobId, RateLimit, RateScope, UserId, VoiceId, WallTime,
-    WorkerId,
+    AgentId, CallId, Callback, Caller, E164, IdempotencyKey, JobId, RateLimit, RateScope, UserId, VoiceId,
+    WallTime, WorkerId,
 };
 
 /// Partition key of the table.
@@ -56,6 +57,13 @@ pub(crate) fn call(id: &CallId) -> Key {
 pub(crate) fn session(call: &CallId, job: &JobId) -> Key {
     Key::new(format!("CALL#{call}"), format!("{SESSION_PREFIX}{job}"))
 }
+
+pub(crate) fn callback(callback: &Callback) -> Key {
+    Key::new(format!("CALL#{}", callback.call), format!("CALLBACK#{}", callback.key))
+}
+
+/// Index partition of the callbacks.
+pub(crate) const CALLBACKS: &str = "CALLBACKS";
 
 pub(crate) fn number(number: &E164) -> Key {
     Key::new(format!("NUMBER#{}", number.as_str()), "CONFIG")

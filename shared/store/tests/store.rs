@@ -62,6 +62,7 @@ behaviours! {
     calls::a_session_that_ended_is_not_opened_again,
     capacity::two_hundred_simultaneous_arrivals_and_departures_are_counted_exactly,
     capacity::a_place_is_taken_and_given_back_once,
+    calls::a_callback_promised_twice_is_stored_once,
     workers::only_containers_that_beat_lately_count,
     workers::a_request_is_worked_on_once_and_answered_alike,
     workers::of_simultaneous_requests_one_is_worked_on,

@@ -84,13 +84,20 @@ pub mod metric {
     pub const GREETING_MS: &str = "ringdown_answer_to_greeting_ms";
     /// Time from the end of the caller's turn to the first reply audio, milliseconds.
     pub const REPLY_MS: &str = "ringdown_turn_to_reply_ms";
+    /// Stages of turns by `stage` (see [`crate::turn`]), milliseconds.
+    pub const TURN_STAGE_MS: &str = "ringdown_turn_stage_ms";
+    /// Turns by `outcome`.
+    pub const TURNS_TOTAL: &str = "ringdown_turns_total";
     /// Lateness of the 20 ms tick, milliseconds.
     pub const TICK_LATE_MS: &str = "ringdown_tick_late_ms";
-    /// Requests to vendors, by vendor and outcome.
+    /// Requests to vendors, by `kind`, `vendor` and `outcome`.
     pub const VENDOR_REQUESTS_TOTAL: &str = "ringdown_vendor_requests_total";
     /// Panics caught in calls.
     pub const PANICS_TOTAL: &str = "ringdown_panics_total";
 }
+
+pub mod span;
+pub mod turn;
 
 /// A telephone number, SIP address or name with all but its last two characters hidden.
 #[must_use]

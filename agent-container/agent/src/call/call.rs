@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use dialogue::{CallTime, Dialogue, Input, Output, Road, Variables};
 use domain::{AgentId, CallId, EndReason, JobId, JobMetadata, Report, RoomName, WorkerId};
 use futures_util::FutureExt;
 use line::{Line, LineCommand, LineEnd, LineEvent};
+use opentelemetry::KeyValue;
 use reqwest::Client;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -25,9 +26,11 @@ use super::records::Records;
 use super::reports::{Reports, wall_now};
 use super::setup::{CallSetup, Endpoints};
 use super::station::StationEnd;
+use super::trace::CallTrace;
 use super::transfer::Transfers;
 use crate::drivers::vendors::Vendors;
 use crate::drivers::voice::Clips;
+use crate::spans::Spans;
 
 /// Inputs that may wait for the dialogue; drivers wait beyond it.
 const INBOX_BOUND: usize = 256;
@@ -53,6 +56,8 @@ pub struct Shared {
     pub clips: Clips,
     /// Where vendors are.
     pub endpoints: Endpoints,
+    /// Where spans of calls go.
+    pub spans: Spans,
     /// Journals.
     pub journals: Journals,
     /// This container.
@@ -161,10 +166,18 @@ impl Call {
             Err(error) => return self.unusable(&error),
         };
         let call_zero = Instant::now();
+        self.observer.trace = self.trace(&setup);
         let mut journal = self.shared.journals.open(&self.call_id, &wall_now().to_string(), &setup.dialogue);
         // A full channel means that it was retuned already.
         let _ = station.retune.try_send(inputs::vad_config(&setup.dialogue.turns.vad));
         self.talk(&mut dialogue, &mut journal, call_zero, &setup, station).await
+    }
+
+    /// The call as spans, when somebody wants them.
+    fn trace(&self, setup: &CallSetup) -> Option<CallTrace> {
+        let call = KeyValue::new(telemetry::span::CONVERSATION, self.call_id.to_string());
+        let attributes = [call].into_iter().chain(setup.span_attributes()).collect();
+        self.shared.spans.is_on().then(|| CallTrace::new(SystemTime::now(), attributes))
     }
 
     /// Finds out who is to answer, while the line comes up.
@@ -219,7 +232,8 @@ impl Call {
             vendors: self.shared.vendors.clone(),
             transfers: Arc::clone(&self.job.transfers),
             clips: self.shared.clips.clone(),
-            call_id: self.call_id.to_string(),
+            call_id: self.call_id.clone(),
+            records: Arc::clone(&self.shared.records),
         };
         let mut effects = Effects::start(with, setup, station);
         let mut input = Some(Input::Wake);
@@ -277,7 +291,7 @@ impl Call {
         let mut left = None;
         while let Some(output) = dialogue.poll() {
             journal.output(now, &output);
-            self.observer.output(&output);
+            self.observer.output(now, &output);
             if let Output::Leave(reason) = output {
                 left = Some(reason);
             }
@@ -333,6 +347,11 @@ impl Call {
     }
 
     async fn finish(mut self, ending: Ending) {
+        if let Some(trace) = self.observer.trace.take() {
+            let ended = SystemTime::now();
+            let (started, spans) = trace.finish(ended, ending.reason.map_or("duplicate", EndReason::as_str));
+            self.shared.spans.export(started, spans);
+        }
         if let Some(reason) = ending.reason {
             info!(
                 call_id = %self.call_id,

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dialogue::{Input, LiveCommand, Output, TransferId, TransferResult, Vad};
+use domain::CallId;
 use line::LineCommand;
 use reqwest::Client;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tracing::error;
 
+use super::records::Records;
 use super::setup::CallSetup;
 use super::station::StationEnd;
 use super::transfer::Transfers;
+use crate::drivers::callbacks::Callbacks;
 use crate::drivers::keys;
 use crate::drivers::live::{Live, LiveSetup};
 use crate::drivers::recogniser::{self, Recogniser, RecogniserSetup};
@@ -60,14 +63,16 @@ pub struct EffectsSetup {
     /// Phrases kept as audio.
     pub clips: Clips,
     /// Name of the call, for tools.
-    pub call_id: String,
+    pub call_id: CallId,
+    /// Where promises to call back go.
+    pub records: Arc<dyn Records>,
 }
 
 impl Effects {
     /// Starts the drivers: recogniser and voice connect at once.
     #[must_use]
     pub fn start(with: EffectsSetup, setup: &CallSetup, station: StationEnd) -> Self {
-        let EffectsSetup { inbox, line, client, vendors, transfers, clips, call_id } = with;
+        let EffectsSetup { inbox, line, client, vendors, transfers, clips, call_id, records } = with;
         let mut tasks = Tasks::default();
         let (voice, commands) = mpsc::channel(COMMAND_BOUND);
         let speaking = Voice::new(VoiceSetup {
@@ -108,7 +113,9 @@ impl Effects {
         let thinker =
             Thinker::new(setup.llm.clone(), &setup.dialogue.tools, client.clone(), inbox.clone(), vendors);
         tasks.spawn(thinker.warm_up());
-        let tools = Tools::new(setup.tools.clone(), call_id, client, inbox.clone());
+        let callbacks =
+            Callbacks { records, call: call_id, agent: setup.agent.clone(), caller: setup.caller.clone() };
+        let tools = Tools::new(setup.tools.clone(), callbacks, client, inbox.clone());
         let transfer_targets = setup.dialogue.transfer_targets.clone();
         Self { tasks, inbox, line, voice, recogniser, live, thinker, tools, transfers, transfer_targets }
     }

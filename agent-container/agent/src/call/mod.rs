@@ -24,4 +24,5 @@ pub mod rehearsal;
 pub mod reports;
 pub mod setup;
 pub mod station;
+pub mod trace;
 pub mod transfer;

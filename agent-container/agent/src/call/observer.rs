@@ -3,10 +3,12 @@
 use dialogue::{CallTime, Deltas, Input, Output, SayEvent, Stt, ThinkEvent, TurnOutcome, TurnTrace};
 use domain::Report;
 use serde_json::{Map, Value, json};
+use telemetry::turn;
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::ending::Culprit;
+use super::trace::CallTrace;
 
 /// Turns remembered for the summary: a call longer than that is measured by its first turns.
 const TURNS_KEPT: usize = 1000;
@@ -18,6 +20,8 @@ pub struct Observer {
     pub answered_at: Option<Instant>,
     /// Which vendor failed last.
     pub culprit: Culprit,
+    /// The call as spans, when somebody wants them.
+    pub trace: Option<CallTrace>,
     answered: Option<CallTime>,
     greeting_ms: Option<u64>,
     turns: Vec<TurnTrace>,
@@ -25,22 +29,26 @@ pub struct Observer {
     failures: u64,
 }
 
-type Measure = fn(&Deltas) -> Option<u64>;
+/// Takes a stage's milliseconds from a turn.
+pub(crate) type Measure = fn(&Deltas) -> Option<u64>;
 
 /// Stages of a turn by their stable names.
-const STAGES: [(&str, Measure); 7] = [
-    ("transcription", |d| d.transcription_ms),
-    ("end_of_turn", |d| d.end_of_turn_ms),
-    ("llm_ttft", |d| d.llm_ttft_ms),
-    ("first_sentence", |d| d.first_sentence_ms),
-    ("tts_ttfb", |d| d.tts_ttfb_ms),
-    ("playout", |d| d.playout_ms),
-    ("e2e", |d| d.e2e_ms),
+pub(crate) const STAGES: [(&str, Measure); 7] = [
+    (turn::TRANSCRIPTION, |d| d.transcription_ms),
+    (turn::END_OF_TURN, |d| d.end_of_turn_ms),
+    (turn::LLM_TTFT, |d| d.llm_ttft_ms),
+    (turn::FIRST_SENTENCE, |d| d.first_sentence_ms),
+    (turn::TTS_TTFB, |d| d.tts_ttfb_ms),
+    (turn::PLAYOUT, |d| d.playout_ms),
+    (turn::E2E, |d| d.e2e_ms),
 ];
 
 impl Observer {
     /// Something reached the dialogue. Gives what is to be reported at once.
     pub fn input(&mut self, now: CallTime, input: &Input) -> Option<Report> {
+        if let Some(trace) = &mut self.trace {
+            trace.input(now, input);
+        }
         match input {
             Input::Answered => self.answered = self.answered.or(Some(now)),
             Input::Stt(Stt::Failed(_)) => self.blame(Culprit::Stt),
@@ -54,7 +62,10 @@ impl Observer {
     }
 
     /// The dialogue wanted something.
-    pub fn output(&mut self, output: &Output) {
+    pub fn output(&mut self, now: CallTime, output: &Output) {
+        if let Some(trace) = &mut self.trace {
+            trace.output(now, output);
+        }
         match output {
             Output::Turn(trace) => self.turn(trace),
             Output::RunTool(_) => self.tools += 1,
@@ -119,11 +130,11 @@ impl Observer {
         for (stage, of) in STAGES {
             if let Some(ms) = of(&trace.deltas) {
                 #[expect(clippy::cast_precision_loss, reason = "milliseconds of one turn")]
-                metrics::histogram!("ringdown_turn_stage_ms", "stage" => stage).record(ms as f64);
+                metrics::histogram!(telemetry::metric::TURN_STAGE_MS, "stage" => stage).record(ms as f64);
             }
         }
         let outcome = format!("{:?}", trace.outcome).to_lowercase();
-        metrics::counter!("ringdown_turns_total", "outcome" => outcome).increment(1);
+        metrics::counter!(telemetry::metric::TURNS_TOTAL, "outcome" => outcome).increment(1);
         if self.turns.len() < TURNS_KEPT {
             self.turns.push(trace.clone());
         }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use audio::PIPELINE_HZ;
 use dialogue::{Config, ConfigError, EndBy, Road, ToolSpec, Variables};
-use domain::{AgentConfig, Tool, VendorChoice};
+use domain::{AgentConfig, AgentId, E164, Tool, VendorChoice};
+use opentelemetry::KeyValue;
 use serde::Deserialize;
 use serde_json::Value;
 use speech::{
     Endpoint, LlmConfig, LlmOptions, RealtimeConfig, SttConfig, SttOptions, SttVendor, TtsConfig,
     TurnDetection, Vendor, VoiceSettings,
 };
+use telemetry::span;
 use thiserror::Error;
 
 use super::records::Bundle;
@@ -57,6 +59,10 @@ pub struct CallSetup {
     pub live: Option<RealtimeConfig>,
     /// Tools over HTTP, by name.
     pub tools: BTreeMap<String, Tool>,
+    /// Whose configuration it is.
+    pub agent: AgentId,
+    /// Who calls, where that is known.
+    pub caller: Option<E164>,
 }
 
 impl CallSetup {
@@ -82,6 +88,8 @@ impl CallSetup {
         let live = agent.vendors.s2s.as_ref().map(|choice| Choice::new("vendors.s2s", choice));
         let live = live.map(|choice| choice.live(endpoints, agent, &dialogue)).transpose()?;
         Ok(Self {
+            agent: agent.id.clone(),
+            caller: E164::new(variables.caller.as_str()).ok(),
             dialogue,
             live,
             stt,
@@ -89,6 +97,24 @@ impl CallSetup {
             tts: tts.map(|c| c.tts(endpoints, bundle)).collect::<Result<_, _>>()?,
             tools: agent.tools.iter().map(|tool| (tool.name.clone(), tool.clone())).collect(),
         })
+    }
+}
+
+impl CallSetup {
+    /// What spans say of the call. A model is named only where it is the only one.
+    #[must_use]
+    pub fn span_attributes(&self) -> Vec<KeyValue> {
+        let model = match (&self.live, &self.llm[..]) {
+            (Some(live), _) => Some((Vendor::OpenAi, live.model.clone())),
+            (None, [only]) => Some((only.vendor, only.model.clone())),
+            (None, _) => None,
+        };
+        let mut attributes = vec![KeyValue::new(span::AGENT, self.agent.to_string())];
+        if let Some((vendor, model)) = model {
+            attributes.push(KeyValue::new(span::PROVIDER, vendor.name()));
+            attributes.push(KeyValue::new(span::MODEL, model));
+        }
+        attributes
     }
 }
 

@@ -1,6 +1,7 @@
 //! What carries the dialogue's wishes out: sockets of vendors, playout, tools. Everything that happens comes
 //! back as a [`dialogue::Input`]; what is decided here is only which vendor is asked next.
 
+pub mod callbacks;
 pub mod chat_messages;
 pub mod failure;
 pub mod kept_audio;

@@ -1,8 +1,10 @@
-//! Tools served over HTTP: arguments posted as JSON, the answer handed to the model.
+//! Tools: those served over HTTP get their arguments as JSON, `schedule_callback` is served here; the answer is
+//! handed to the model.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use dialogue::builtin::SCHEDULE_CALLBACK;
 use dialogue::{Input, ToolClass, ToolId, ToolResult, ToolRun};
 use domain::Tool;
 use reqwest::Client;
@@ -11,6 +13,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tracing::warn;
 
+use super::callbacks::Callbacks;
 use super::tasks::Tasks;
 
 /// Longest answer handed to the model, in bytes: about 4000 tokens.
@@ -22,7 +25,7 @@ const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 #[derive(Debug)]
 pub struct Tools {
     tools: BTreeMap<String, Tool>,
-    call_id: String,
+    callbacks: Callbacks,
     client: Client,
     inbox: mpsc::Sender<Input>,
     running: BTreeMap<ToolId, AbortHandle>,
@@ -33,11 +36,11 @@ impl Tools {
     #[must_use]
     pub fn new(
         tools: BTreeMap<String, Tool>,
-        call_id: String,
+        callbacks: Callbacks,
         client: Client,
         inbox: mpsc::Sender<Input>,
     ) -> Self {
-        Self { tools, call_id, client, inbox, running: BTreeMap::new() }
+        Self { tools, callbacks, client, inbox, running: BTreeMap::new() }
     }
 
     /// Runs one; the result comes as an input.
@@ -45,10 +48,11 @@ impl Tools {
         self.running.retain(|_, task| !task.is_finished());
         let (id, inbox) = (run.id, self.inbox.clone());
         let tool = self.tools.get(&run.name).cloned();
-        let (client, call_id) = (self.client.clone(), self.call_id.clone());
+        let (client, callbacks) = (self.client.clone(), self.callbacks.clone());
         let task = tasks.spawn(async move {
             let result = match tool {
-                Some(tool) => post(&client, &tool, &call_id, &run).await,
+                Some(tool) => post(&client, &tool, callbacks.call.as_str(), &run).await,
+                None if run.name == SCHEDULE_CALLBACK => callbacks.schedule(&run).await,
                 None => ToolResult::Error(format!("there is no tool `{}`", run.name)),
             };
             // A closed inbox means that the call is over.
@@ -69,7 +73,8 @@ async fn post(client: &Client, tool: &Tool, call_id: &str, run: &ToolRun) -> Too
     let within = Duration::from_millis(run.timeout_ms);
     let mut request = client.post(&tool.url).header("x-ringdown-call", call_id).json(&run.arguments);
     if run.class == ToolClass::Write {
-        request = request.header(IDEMPOTENCY_HEADER, &run.idempotency_key);
+        // The dialogue knows its own call only; the service behind the tool serves them all.
+        request = request.header(IDEMPOTENCY_HEADER, format!("{call_id}-{}", run.idempotency_key));
     }
     match timeout(within, answer(request)).await {
         Ok(Ok((true, text))) => ToolResult::Ok(text),

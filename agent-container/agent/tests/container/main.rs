@@ -3,4 +3,8 @@
 mod calls;
 mod fallback;
 mod media_stream;
+mod realtime;
+mod spans;
 mod support;
+mod tools;
+mod vendors;

@@ -1,6 +1,6 @@
 //! Calls: opened once, facts in any order, ended once.
 
-use domain::{CallState, Caller, CarrierStatus, RateLimit, RateScope, Session, WallTime, Write};
+use domain::{CallState, Callback, Caller, CarrierStatus, RateLimit, RateScope, Session, WallTime, Write};
 use store::{Applied, CALL_RETENTION_DAYS, Query, Refusal, Store, StoreError};
 use tokio::task::JoinSet;
 
@@ -242,4 +242,30 @@ fn to_number(limit: u32, at: WallTime) -> RateLimit {
 
 fn by_caller(caller: Caller, limit: u32, at: WallTime) -> RateLimit {
     RateLimit::per_minute(RateScope::Caller { caller, number: number() }, limit, at)
+}
+
+pub(crate) async fn a_callback_promised_twice_is_stored_once(store: Store) {
+    let promise = |n, key: &str, secs, reason: &str| Callback {
+        call: call(n),
+        key: key.to_owned(),
+        agent: "reception".parse().unwrap(),
+        number: number(),
+        at: at(secs),
+        agreed: at(secs).to_string(),
+        reason: reason.to_owned(),
+        promised_at: at(0),
+    };
+    let kept =
+        [promise(1, "a", 100, "a table"), promise(1, "b", 50, "a bill"), promise(2, "a", 200, "a table")];
+    for promise in &kept {
+        done(&store, vec![Write::ScheduleCallback(promise.clone())], at(0)).await;
+    }
+    done(&store, vec![Write::ScheduleCallback(promise(1, "a", 999, "again"))], at(1)).await;
+    let [first, second, _] = kept;
+    assert_eq!(
+        store.callbacks(at(101), 10).await.unwrap(),
+        [second, first],
+        "what is due, the earliest first"
+    );
+    assert_eq!(store.sessions(&call(1)).await.unwrap(), [], "a callback is no session");
 }

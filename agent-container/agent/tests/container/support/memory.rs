@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use agent::call::records::{Asked, Bundle, Records};
-use domain::{AgentId, E164, EndReason, Event, NumberConfig, Report, Write};
+use domain::{AgentId, Callback, E164, EndReason, Event, NumberConfig, Report, Write};
 use tokio::sync::watch;
 
 /// One agent, and every fact told.
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 pub(crate) struct Memory {
     bundle: Bundle,
     reports: Mutex<Vec<(String, Report)>>,
+    callbacks: Mutex<Vec<Callback>>,
     changed: watch::Sender<usize>,
 }
 
@@ -19,13 +20,23 @@ pub(crate) const PANICKING_AGENT: &str = "panics";
 
 impl Memory {
     pub(crate) fn new(bundle: Bundle) -> Self {
-        Self { bundle, reports: Mutex::default(), changed: watch::Sender::new(0) }
+        Self {
+            bundle,
+            reports: Mutex::default(),
+            callbacks: Mutex::default(),
+            changed: watch::Sender::new(0),
+        }
     }
 
     /// What the agents told of a call so far.
     pub(crate) fn reports(&self, call: &str) -> Vec<Report> {
         let reports = self.reports.lock().expect("no panic");
         reports.iter().filter(|(of, _)| of == call).map(|(_, report)| report.clone()).collect()
+    }
+
+    /// Callbacks promised so far, repetitions included.
+    pub(crate) fn callbacks(&self) -> Vec<Callback> {
+        self.callbacks.lock().expect("no panic").clone()
     }
 
     /// Waits until the agent told why the call ended.
@@ -61,6 +72,9 @@ impl Records for Memory {
 
     fn write(&self, writes: Vec<Write>) -> Asked<'_, ()> {
         for write in writes {
+            if let Write::ScheduleCallback(callback) = &write {
+                self.callbacks.lock().expect("no panic").push(callback.clone());
+            }
             if let Write::AddFact { call, fact } = write
                 && let Event::Agent(told) = fact.event
             {

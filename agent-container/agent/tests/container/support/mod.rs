@@ -2,7 +2,9 @@
 
 mod caller;
 mod memory;
+mod tool_server;
 mod world;
 
 pub(crate) use caller::Heard;
+pub(crate) use tool_server::ToolServer;
 pub(crate) use world::{World, WorldSetup};

@@ -7,11 +7,12 @@ use agent::call::bundles::Bundles;
 use agent::call::call::Shared;
 use agent::call::journal::Journals;
 use agent::call::records::{Bundle, Records};
-use agent::call::transfer::NoTransfers;
+use agent::call::transfer::{NoTransfers, Transfers};
 use agent::drivers::vendors::Vendors;
 use agent::drivers::voice::Clips;
 use agent::net::{http, tls};
 use agent::roads::{Joined, Roads};
+use agent::spans::Spans;
 use agent::supervisor::{Status, StreamCall, Supervisor, SupervisorSetup};
 use agent::worker::link::{Command, Event};
 use agent::worker::session::Assignment;
@@ -23,6 +24,7 @@ use simulator::Simulator;
 use speech::{Endpoint, Vendor};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::interval;
 
 use super::caller::Caller;
 use super::memory::Memory;
@@ -39,6 +41,10 @@ pub(crate) struct WorldSetup {
     pub(crate) turns: Value,
     /// Other fields of the agent.
     pub(crate) agent: Value,
+    /// Where spans go.
+    pub(crate) spans: Spans,
+    /// How callers are handed over; they are not when absent.
+    pub(crate) transfers: Option<Arc<dyn Transfers>>,
 }
 
 impl Default for WorldSetup {
@@ -53,6 +59,8 @@ impl Default for WorldSetup {
             keys: Vec::new(),
             turns: json!({}),
             agent: json!({}),
+            spans: Spans::off(),
+            transfers: None,
         }
     }
 }
@@ -80,13 +88,15 @@ pub(crate) struct World {
 
 /// Hands the road's ends of lines to the test.
 #[derive(Debug)]
-struct ScriptedRoads(mpsc::Sender<Caller>);
+struct ScriptedRoads(mpsc::Sender<Caller>, Option<Arc<dyn Transfers>>);
 
 impl Roads for ScriptedRoads {
     fn join(&self, _: &Assignment, _: &RoomName, station: Box<dyn Station>) -> Joined {
         let (line, driver) = Line::pair();
         self.0.try_send(Caller::new(driver, station)).expect("the test takes every line");
-        Joined { line, transfers: Arc::new(NoTransfers), able: Road { pausable: true, transfer: false } }
+        let able = Road { pausable: true, transfer: self.1.is_some() };
+        let transfers = self.1.clone().unwrap_or_else(|| Arc::new(NoTransfers));
+        Joined { line, transfers, able }
     }
 }
 
@@ -114,6 +124,7 @@ impl World {
             bundles: Bundles::new(Arc::clone(&records)),
             records,
             client: http::client().expect("client"),
+            spans: setup.spans,
             vendors: Vendors::default(),
             clips: Clips::default(),
             endpoints: endpoints.into(),
@@ -128,7 +139,7 @@ impl World {
         let status = Arc::new(Status::default());
         let supervisor = Supervisor::new(SupervisorSetup {
             shared: Arc::new(shared),
-            roads: Arc::new(ScriptedRoads(line_tx)),
+            roads: Arc::new(ScriptedRoads(line_tx, setup.transfers)),
             events: events_rx,
             streams: streams_rx,
             commands: commands_tx,
@@ -182,22 +193,47 @@ impl World {
 
     /// The journal of a call that is over, as soon as its last line is on the disk.
     pub(crate) async fn journal(&self, call: &str) -> String {
+        self.journal_when(call, |journal| journal.contains("\"leave\"") && journal.ends_with('\n')).await
+    }
+
+    /// Waits until the journal of a call has these words.
+    pub(crate) async fn journal_has(&self, call: &str, words: &str) {
+        self.journal_when(call, |journal| journal.contains(words)).await;
+    }
+
+    async fn journal_when(&self, call: &str, enough: impl Fn(&str) -> bool) -> String {
         let path = self.journals.path().join(format!("{call}.jsonl"));
+        let mut look = interval(Duration::from_millis(20));
         let reading = async {
             loop {
+                look.tick().await;
                 let journal = std::fs::read_to_string(&path).unwrap_or_default();
-                if journal.contains("\"leave\"") && journal.ends_with('\n') {
+                if enough(&journal) {
                     return journal;
                 }
-                tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), reading).await.expect("a journal that ends")
+        let read = tokio::time::timeout(Duration::from_secs(30), reading).await;
+        read.unwrap_or_else(|_| panic!("{}", std::fs::read_to_string(&path).unwrap_or_default()))
+    }
+
+    /// The next connection to a vendor's service behaves like this.
+    pub(crate) async fn next_behaves(&self, service: &str, behaviour: &Value) {
+        let url = format!("{}/next/{service}", self.simulator.addresses.control);
+        let client = http::client().expect("client");
+        let answer = client.post(url).json(behaviour).send().await.expect("the control port answers");
+        assert!(answer.status().is_success(), "{answer:?}");
     }
 
     /// How often a vendor's service was asked.
     pub(crate) fn asked(&self, service: simulator::Service) -> u64 {
         self.simulator.counters().services.get(&service).map_or(0, |counts| counts.requests)
+    }
+
+    /// We kept to the rules of all vendors.
+    pub(crate) fn no_rule_was_broken(&self) {
+        let violations = self.simulator.counters().violations;
+        assert!(violations.is_empty(), "{violations:?}");
     }
 
     /// SIGTERM.
