@@ -26,6 +26,7 @@
 //! step, `toolbox` runs tools, `mouth` queues speeches, `waits` holds the deadlines, `leaving` the ways out, `live`
 //! speech-to-speech sessions. `tracer` folds the metrics ([`TurnTrace`], [`Summary`]); nothing else measures.
 
+mod answering_machine;
 mod barge_in;
 mod caller;
 mod chunker;
@@ -67,6 +68,7 @@ mod words;
 
 pub mod builtin;
 
+pub use answering_machine::{Answerer, AnsweringMachine, Finding, Sound};
 pub use config::{Config, Mind, Phrases, Rescue, Road};
 pub use config_error::ConfigError;
 pub use dialogue::Dialogue;

@@ -41,6 +41,8 @@ pub struct RealtimeSocket {
     response: Response,
     /// A reply was asked for while another one was under way.
     wanted: bool,
+    /// The reply under way was cancelled by us.
+    cancelled: bool,
     /// Calls not yet answered, and whether any was answered.
     calls: BTreeSet<String>,
     answered: bool,
@@ -80,6 +82,7 @@ impl RealtimeSocket {
             closing: false,
             response: Response::None,
             wanted: false,
+            cancelled: false,
             calls: BTreeSet::new(),
             answered: false,
             item: Item::default(),
@@ -148,14 +151,18 @@ impl RealtimeSocket {
         self.go_on();
     }
 
+    /// The reply under way is not wanted any more.
+    pub fn cancel(&mut self) {
+        self.wanted = false;
+        if self.response == Response::Active && !std::mem::replace(&mut self.cancelled, true) {
+            self.send(json!({"type": "response.cancel"}));
+        }
+    }
+
     /// Barge-in: the caller heard `played_ms` of `item`, by the clock of the playout. What comes of it later is
     /// dropped, and the model forgets what was not heard.
     pub fn interrupt(&mut self, item: &str, played_ms: u64) {
-        let ours = matches!(self.config.turns, TurnDetection::Ours);
-        if self.response == Response::Active && ours {
-            self.send(json!({"type": "response.cancel"}));
-        }
-        self.wanted = false;
+        self.cancel();
         self.interrupted = Some(item.to_owned());
         // More than was received is an error after which sessions were seen to stay silent; nothing heard cannot
         // be truncated.
@@ -269,6 +276,7 @@ impl RealtimeSocket {
 
     fn done(&mut self, response: message::Done) -> Vec<RealtimeEvent> {
         self.response = Response::None;
+        self.cancelled = false;
         let outcome = match response.status.as_str() {
             "cancelled" => Outcome::Cancelled,
             "incomplete" => Outcome::Incomplete,

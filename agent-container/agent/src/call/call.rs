@@ -5,22 +5,22 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use dialogue::{CallTime, Dialogue, Input, Output, Road, Variables};
-use domain::{AgentId, CallId, EndReason, JobId, JobMetadata, Report, RoomName, WorkerId};
+use dialogue::{CallTime, Dialogue, Input, Output, Road};
+use domain::{CallId, EndReason, JobId, JobMetadata, Report, RoomName, WorkerId};
 use futures_util::FutureExt;
 use line::{Line, LineCommand, LineEnd, LineEvent};
 use opentelemetry::KeyValue;
 use reqwest::Client;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 use super::bundles::Bundles;
 use super::effects::{Effects, EffectsSetup, Stuck};
-use super::ending::{Ending, Goodbye};
-use super::identity::{self, Attributes};
+use super::ending::Ending;
 use super::inputs;
 use super::journal::{Journal, Journals};
+use super::look_up::look_up;
 use super::observer::Observer;
 use super::records::Records;
 use super::reports::{Reports, wall_now};
@@ -38,8 +38,6 @@ const INBOX_BOUND: usize = 256;
 const CALLER_WITHIN: Duration = Duration::from_secs(60);
 /// How long a caller's line may ring while the agent is there.
 const ANSWER_WITHIN: Duration = Duration::from_secs(180);
-/// How long a line may take to end when it is told to.
-const HANG_UP_WITHIN: Duration = Duration::from_secs(5);
 
 /// What all calls of the process share.
 #[derive(Debug)]
@@ -138,21 +136,22 @@ pub async fn serve(shared: Arc<Shared>, job: Job, ends: Ends) -> Ending {
     ending
 }
 
-struct Call {
-    shared: Arc<Shared>,
+/// One call under way.
+pub(super) struct Call {
+    pub(super) shared: Arc<Shared>,
     job: Job,
-    call_id: CallId,
-    events: mpsc::Receiver<LineEvent>,
-    commands: mpsc::Sender<LineCommand>,
+    pub(super) call_id: CallId,
+    pub(super) events: mpsc::Receiver<LineEvent>,
+    pub(super) commands: mpsc::Sender<LineCommand>,
     control: mpsc::Receiver<Control>,
     running: Option<oneshot::Sender<()>>,
-    reports: Reports,
-    observer: Observer,
+    pub(super) reports: Reports,
+    pub(super) observer: Observer,
     /// What happened on the line before there was a dialogue.
     early: VecDeque<LineEvent>,
-    ended: Option<LineEnd>,
+    pub(super) ended: Option<LineEnd>,
     joined_at: Option<Instant>,
-    started: Instant,
+    pub(super) started: Instant,
 }
 
 impl Call {
@@ -345,89 +344,6 @@ impl Call {
         error!(call_id = %self.call_id, %error, "agent's configuration cannot be used");
         Ending::hang_up(EndReason::BadConfiguration)
     }
-
-    async fn finish(mut self, ending: Ending) {
-        if let Some(trace) = self.observer.trace.take() {
-            let ended = SystemTime::now();
-            let (started, spans) = trace.finish(ended, ending.reason.map_or("duplicate", EndReason::as_str));
-            self.shared.spans.export(started, spans);
-        }
-        if let Some(reason) = ending.reason {
-            info!(
-                call_id = %self.call_id,
-                end_reason = %reason,
-                took_ms = millis(self.started.elapsed()),
-                turns = self.observer.turns(),
-                "call ended"
-            );
-            self.reports.tell(Report::Summary { json: self.observer.summary() });
-            self.reports.tell(Report::Ended { reason });
-        }
-        if ending.goodbye == Goodbye::RecordThenHangUp {
-            self.reports.finish().await;
-            return hang_up(&mut self.events, &self.commands, LineCommand::HangUp, self.ended).await;
-        }
-        let command = if ending.goodbye == Goodbye::Leave { LineCommand::Leave } else { LineCommand::HangUp };
-        let ended = if ending.goodbye == Goodbye::None { Some(LineEnd::WeLeft) } else { self.ended };
-        hang_up(&mut self.events, &self.commands, command, ended).await;
-        self.reports.finish().await;
-    }
-}
-
-/// Ends the line and waits until it has.
-async fn hang_up(
-    events: &mut mpsc::Receiver<LineEvent>,
-    commands: &mpsc::Sender<LineCommand>,
-    command: LineCommand,
-    ended: Option<LineEnd>,
-) {
-    if ended.is_some() {
-        return;
-    }
-    let waiting = async {
-        if commands.send(command).await.is_err() {
-            return;
-        }
-        while let Some(event) = events.recv().await {
-            if matches!(event, LineEvent::Ended(_)) {
-                return;
-            }
-        }
-    };
-    if timeout(HANG_UP_WITHIN, waiting).await.is_err() {
-        warn!("the line did not end in time");
-    }
-}
-
-/// The agent of this call, put together.
-async fn look_up(
-    shared: Arc<Shared>,
-    metadata: Option<JobMetadata>,
-    attributes: oneshot::Receiver<Attributes>,
-    road: Road,
-) -> Result<CallSetup, EndReason> {
-    let (agent, variables): (AgentId, Variables) = match metadata {
-        Some(metadata) => (metadata.agent_id.clone(), identity::variables(&metadata, wall_now())),
-        None => {
-            let attributes = attributes.await.map_err(|_| EndReason::CallerNeverJoined)?;
-            identity::of_attributes(shared.records.as_ref(), &attributes, wall_now()).await?
-        }
-    };
-    let bundle = match shared.bundles.load(&agent).await {
-        Ok(Some(bundle)) => bundle,
-        Ok(None) => {
-            error!(%agent, "no such agent");
-            return Err(EndReason::BadConfiguration);
-        }
-        Err(error) => {
-            error!(%agent, %error, "agent cannot be loaded");
-            return Err(EndReason::AgentAbsent);
-        }
-    };
-    CallSetup::new(&bundle, &shared.endpoints, &variables, road).map_err(|error| {
-        error!(%agent, %error, "agent's configuration cannot be used");
-        EndReason::BadConfiguration
-    })
 }
 
 async fn next<T>(receiver: &mut mpsc::Receiver<T>) -> T {
@@ -444,6 +360,6 @@ async fn sleep(until: Option<Instant>) {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

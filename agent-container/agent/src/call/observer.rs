@@ -145,3 +145,17 @@ fn histogram(name: &'static str, ms: u64) {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of one turn")]
     metrics::histogram!(name).record(ms as f64);
 }
+
+#[cfg(test)]
+mod tests {
+    use telemetry::turn::VOCABULARY;
+
+    use super::STAGES;
+
+    #[test]
+    fn every_stage_is_in_the_vocabulary() {
+        for (stage, _) in STAGES {
+            assert!(VOCABULARY.iter().any(|word| word.ours == stage), "{stage}");
+        }
+    }
+}

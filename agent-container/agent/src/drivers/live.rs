@@ -159,7 +159,10 @@ impl Live {
             LiveCommand::Respond { instructions } => session.respond(instructions.as_deref()),
             LiveCommand::Play { item, say } => self.play(item, say, session.sample_rate()).await,
             // What sounds is cut by `Truncate` or `Delete`, which follow; what does not sound yet is forgotten.
-            LiveCommand::Cancel => self.unnamed.clear(),
+            LiveCommand::Cancel => {
+                self.unnamed.clear();
+                session.cancel();
+            }
             LiveCommand::Truncate { item, audio_end_ms } => session.interrupt(&item, audio_end_ms),
             LiveCommand::Delete { item } => session.interrupt(&item, 0),
             LiveCommand::ToolOutput { vendor_id, output } => session.tool_result(&vendor_id, &output),

@@ -56,6 +56,24 @@ async fn the_caller_hears_a_greeting_and_a_reply_and_the_record_closes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_greeting_waits_in_the_ring_while_the_phone_rings() {
+    let mut world = World::start(WorldSetup::default()).await;
+    let mut caller = world.call("CA30").await;
+    caller.rings().await;
+    // The voice tells of its first audio after the ring has taken it.
+    world.journal_has("CA30", "\"first_byte\"").await;
+    assert!(caller.heard_nothing(), "nobody speaks before the answer");
+    caller.events.send(LineEvent::Answered).await.unwrap();
+    caller.hears(Heard::Speaking).await;
+    caller.hangs_up().await;
+    assert_eq!(world.memory.ended("CA30").await, EndReason::CallerHangup);
+    let journal = world.journal("CA30").await;
+    let at = |words| journal.find(words).unwrap_or_else(|| panic!("{words}: {journal}"));
+    assert!(at("\"first_byte\"") < at("\"answered\"") && at("\"answered\"") < at("\"started\""), "{journal}");
+    assert_eq!(world.asked(simulator::Service::Elevenlabs), 1, "one connection, opened while it rang");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_interrupts_is_listened_to() {
     let simulator = script(&["Tell me everything.", "Stop, stop, I only want a table for two."], LONG_REPLY);
     let mut world = World::start(WorldSetup { simulator, ..WorldSetup::default() }).await;

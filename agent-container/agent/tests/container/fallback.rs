@@ -44,8 +44,9 @@ async fn check(vendor: Vendor, fault: &'static str, second: Service) {
     let replied = journal.contains("\"outcome\":\"replied\"");
     let apologised = journal.contains("\"kind\":\"apology\"");
     assert!(replied || apologised, "{vendor}: {fault}: {journal}");
-    // Nonsense between the lines is passed over; everything else is a case for the second vendor.
-    if !fault.contains("garbage") {
+    // Nonsense between the lines is passed over, and what a voice has begun to say is not begun again by another.
+    let begun = vendor == Vendor::ElevenLabs && fault.contains("after");
+    if !fault.contains("garbage") && !begun {
         assert!(world.asked(second) > 0, "{vendor}: {fault}: {second:?} was not asked");
     }
 }

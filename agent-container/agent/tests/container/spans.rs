@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use telemetry::turn::VOCABULARY;
 use tokio::net::TcpListener;
 
 use crate::support::{ToolServer, World, WorldSetup};
@@ -18,10 +19,10 @@ type Batches = Arc<Mutex<Vec<Value>>>;
 
 async fn collector() -> (String, Batches) {
     let batches = Batches::default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
     let take = async |State(batches): State<Batches>, Json(batch): Json<Value>| {
-        batches.lock().unwrap().push(batch);
+        batches.lock().expect("no panic").push(batch);
         Json(json!({}))
     };
     let router = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&batches));
@@ -30,14 +31,14 @@ async fn collector() -> (String, Batches) {
 }
 
 fn spans_of(batches: &Batches) -> Vec<Value> {
-    let batches = batches.lock().unwrap();
+    let batches = batches.lock().expect("no panic");
     let list = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
     let scopes = batches.iter().flat_map(|batch| list(batch, "resourceSpans"));
     scopes.flat_map(|r| list(&r, "scopeSpans")).flat_map(|s| list(&s, "spans")).collect()
 }
 
 fn nanos(span: &Value, field: &str) -> u128 {
-    span[field].as_str().unwrap().parse().unwrap()
+    span[field].as_str().and_then(|text| text.parse().ok()).expect("a number in a string")
 }
 
 /// Starts and ends of a span as it was sent.
@@ -91,6 +92,8 @@ async fn a_call_becomes_spans_with_parents_names_and_durations() {
     check("execute_tool", "agent_turn", 1);
     check("tts_node", "agent_turn", 1);
     check("agent_speaking", "invoke_agent", 2);
+    let known = |span: &Value| VOCABULARY.iter().any(|word| span["name"] == word.ours);
+    assert!(sent.iter().all(known), "every span is in the vocabulary");
     assert!(sent.iter().all(|s| s["traceId"] == sent[0]["traceId"]), "one trace a call");
     let text = serde_json::to_string(&sent).unwrap();
     for secret in ["secret", "table seven", "Hello", "people"] {

@@ -34,15 +34,16 @@ pub(super) fn session(config: &RealtimeConfig) -> Value {
     json!({"type": "session.update", "session": session})
 }
 
+/// Whether the caller's voice is an interruption is for the dialogue to say: a greeting may not be one, nor a cough.
 fn turn_detection(turns: &TurnDetection) -> Value {
     match turns {
         TurnDetection::Server { threshold, prefix_padding_ms, silence_ms, idle_timeout_ms } => json!({
             "type": "server_vad", "threshold": rounded(*threshold), "prefix_padding_ms": prefix_padding_ms,
             "silence_duration_ms": silence_ms, "idle_timeout_ms": idle_timeout_ms,
-            "create_response": true, "interrupt_response": true,
+            "create_response": true, "interrupt_response": false,
         }),
         TurnDetection::Semantic { eagerness } => json!({
-            "type": "semantic_vad", "eagerness": eagerness, "create_response": true, "interrupt_response": true,
+            "type": "semantic_vad", "eagerness": eagerness, "create_response": true, "interrupt_response": false,
         }),
         TurnDetection::Ours => Value::Null,
     }

@@ -79,7 +79,7 @@ fn the_session_is_configured_before_anything_else() {
     assert_eq!(hear(&mut session, json!({"type": "session.created", "session": {"id": "s"}})), []);
     let format = json!({"type": "audio/pcm", "rate": 24000});
     let detection = json!({"type": "server_vad", "threshold": 0.7, "prefix_padding_ms": 300,
-        "silence_duration_ms": 400, "idle_timeout_ms": null, "create_response": true, "interrupt_response": true});
+        "silence_duration_ms": 400, "idle_timeout_ms": null, "create_response": true, "interrupt_response": false});
     assert_eq!(
         sent(&mut session),
         [json!({"type": "session.update", "session": {
@@ -159,8 +159,9 @@ fn after_a_barge_in_the_model_knows_what_was_heard() {
         let mut session = ready(config(SERVER));
         hear(&mut session, json!({"type": "response.created", "response": {}}));
         assert_eq!(hear(&mut session, audio("i")).len(), 1);
+        session.cancel();
         session.interrupt("i", played_ms);
-        assert_eq!(sent(&mut session), [expected], "{played_ms}");
+        assert_eq!(sent(&mut session), [json!({"type": "response.cancel"}), expected], "{played_ms}");
         assert_eq!(hear(&mut session, audio("i")), [], "late audio");
         let late = json!({"type": "response.output_audio_transcript.delta", "item_id": "i", "delta": "x"});
         assert_eq!(hear(&mut session, late), [], "late words");

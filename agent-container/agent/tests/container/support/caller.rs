@@ -45,12 +45,23 @@ impl Caller {
         Self { events: driver.events, commands: driver.commands, heard, mouth }
     }
 
-    /// Comes into the room and is answered.
-    pub(crate) async fn is_answered(&self) {
+    /// Comes into the room; the phone rings.
+    pub(crate) async fn rings(&self) {
         let joined = LineEvent::CallerJoined { identity: "caller".into(), attributes: Default::default() };
-        for event in [LineEvent::Published, joined, LineEvent::Answered] {
+        for event in [LineEvent::Published, joined] {
             self.events.send(event).await.expect("the call listens");
         }
+    }
+
+    /// Comes into the room and is answered.
+    pub(crate) async fn is_answered(&self) {
+        self.rings().await;
+        self.events.send(LineEvent::Answered).await.expect("the call listens");
+    }
+
+    /// Whether there was nothing to hear since the last time somebody listened.
+    pub(crate) fn heard_nothing(&mut self) -> bool {
+        self.heard.try_recv().is_err()
     }
 
     /// Says something aloud.
