@@ -37,6 +37,8 @@ pub struct Config {
     pub livekit: Project,
     /// Name under which calls are dispatched to us.
     pub agent_name: String,
+    /// Whether calls may be announced ahead of their jobs; costs a standing participant without audio.
+    pub lobby: bool,
     /// DynamoDB table.
     pub table: String,
     /// Calls served at once.
@@ -71,6 +73,7 @@ impl Config {
                 api_secret: Secret::new(required("LIVEKIT_API_SECRET")?),
             },
             agent_name: get("AGENT_NAME").filter(|n| !n.is_empty()).unwrap_or_else(|| "ringdown".to_owned()),
+            lobby: switch(&get, "LOBBY")?,
             table: required("TABLE_NAME")?,
             max_calls: parsed(&get, "MAX_CALLS", DEFAULT_CALLS)?,
             health_addr: health_addr(&get)?,
@@ -119,6 +122,15 @@ fn stream_signature(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Stre
     }
 }
 
+/// `on` or `off`; on when nobody says.
+fn switch(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<bool, ConfigError> {
+    match get(name).as_deref() {
+        None | Some("" | "on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(text) => Err(ConfigError { name, why: format!("`{text}` is neither on nor off") }),
+    }
+}
+
 /// `DEEPGRAM_API_KEY`, `DEEPGRAM_BASE_URL` and their like; the vendor's own address where none is given.
 fn endpoints(get: &impl Fn(&str) -> Option<String>) -> Endpoints {
     let endpoint = |vendor: Vendor| {
@@ -154,6 +166,7 @@ mod tests {
         check("TABLE_NAME", "");
         check("MAX_CALLS", "many");
         check("HEALTH_ADDR", "here");
+        check("LOBBY", "maybe");
         let tokens = ("TWILIO_AUTH_TOKENS", "new, old");
         for url in ["", "here"] {
             assert_eq!(read(&[tokens, ("MEDIA_STREAM_URL", url)]).unwrap_err().name, "MEDIA_STREAM_URL");

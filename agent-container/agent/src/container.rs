@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use carrier::TicketKey;
-use domain::WorkerId;
+use domain::{Seat, WorkerId};
 use futures_util::FutureExt as _;
 use livekit::{Client, Project, token};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::drivers::vendors::Vendors;
 use crate::drivers::voice::Clips;
 use crate::health;
+use crate::lobby::{self, LobbySetup};
 use crate::media_stream::{self, MediaStreams};
 use crate::net::{http, tls};
 use crate::roads::Rooms;
@@ -55,7 +56,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let bound = 2 * config.max_calls + 8;
     let (events_tx, events) = mpsc::channel(bound);
     let (commands, commands_rx) = mpsc::channel(bound);
-    let worker = Link::new(Session::new(settings(&config)), worker_request(&config.livekit), events_tx);
+    let worker =
+        Link::new(Session::new(settings(&config)), worker_request(&config.livekit), events_tx.clone());
     let worker = tokio::spawn(worker.run(commands_rx));
 
     let metrics = PrometheusBuilder::new()
@@ -75,8 +77,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let serving = tokio::spawn(axum::serve(listener, router).into_future());
 
     let media = Media::start(MediaOptions::default()).context("media threads")?;
+    let worker_id = worker_id()?;
+    let seat = config.lobby.then(|| Seat::of(&worker_id, &config.agent_name)).transpose()?;
+    if let Some(seat) = seat.clone() {
+        let setup =
+            LobbySetup { project: config.livekit.clone(), agent_name: config.agent_name.clone(), seat };
+        tokio::spawn(lobby::sit(media.clone(), setup, events_tx, commands.clone()));
+    }
     let rooms = Rooms::new(media, Client::new(config.livekit.clone(), API_WITHIN));
-    let shared = Arc::new(shared(&config).await?);
+    let shared = Arc::new(shared(&config, worker_id).await?);
     let spans = shared.spans.clone();
     tokio::spawn(rehearsal::rehearse(Arc::clone(&shared)));
     let supervisor = Supervisor::new(SupervisorSetup {
@@ -86,6 +95,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         streams,
         commands,
         status,
+        seat,
         max_calls: config.max_calls,
         drain_within: config.drain_within,
     });
@@ -98,7 +108,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn shared(config: &Config) -> anyhow::Result<Shared> {
+async fn shared(config: &Config, worker: WorkerId) -> anyhow::Result<Shared> {
     let records: Arc<dyn crate::call::records::Records> =
         Arc::new(Store::new(store::client::connect().await, config.table.clone()));
     let journals = match &config.journal_dir {
@@ -121,7 +131,7 @@ async fn shared(config: &Config) -> anyhow::Result<Shared> {
         clips: Clips::default(),
         endpoints: config.endpoints.clone(),
         journals,
-        worker: worker_id()?,
+        worker,
     })
 }
 

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! * [`worker`]: what LiveKit sees of this process; a state machine and its socket.
+//! * [`lobby`]: where calls are announced ahead of their jobs.
 //! * [`supervisor`]: all calls; a panic in one ends that one only; drain; heartbeat.
 //! * [`call`]: one call, from the job to the record; the only caller of the dialogue.
 //! * [`drivers`]: recogniser, language model, voice, tools; everything comes back as an input.
@@ -20,6 +21,7 @@ pub mod container;
 pub mod drivers;
 pub mod health;
 pub mod heartbeats;
+pub mod lobby;
 pub mod logging;
 pub mod media_stream;
 pub mod net;

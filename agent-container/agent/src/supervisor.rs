@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use domain::{Heartbeat, JobId, JobMetadata, RoomName};
+use domain::{Heartbeat, JobId, JobMetadata, RoomName, Seat};
 use line::Line;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -29,6 +29,8 @@ const GOODBYE: Duration = Duration::from_secs(10);
 pub struct Status {
     /// LiveKit knows this worker.
     pub registered: AtomicBool,
+    /// Calls can be announced to us.
+    pub seated: AtomicBool,
     /// No more calls are taken.
     pub draining: AtomicBool,
     /// Calls in progress.
@@ -50,6 +52,8 @@ pub struct SupervisorSetup {
     pub commands: mpsc::Sender<Command>,
     /// For health and metrics.
     pub status: Arc<Status>,
+    /// Where calls are announced to us, when they may be.
+    pub seat: Option<Seat>,
     /// Calls served at once.
     pub max_calls: usize,
     /// How long calls may go on once told to end.
@@ -119,6 +123,10 @@ impl Supervisor {
             }
             Event::Lost => {
                 self.setup.status.registered.store(false, Relaxed);
+                self.beat();
+            }
+            Event::Seated(seated) => {
+                self.setup.status.seated.store(seated, Relaxed);
                 self.beat();
             }
             Event::Start(assignment) => self.start(assignment),
@@ -212,6 +220,7 @@ impl Supervisor {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             capacity: if closed { 0 } else { narrow(self.setup.max_calls) },
             active: narrow(self.controls.len()),
+            seat: self.setup.seat.clone().filter(|_| status.seated.load(Relaxed)),
             at: wall_now(),
         };
         self.heartbeats.tell(beat);

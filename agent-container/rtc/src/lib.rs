@@ -11,6 +11,7 @@
 //!   of its calls, and ticks every 20 ms on one clock for all of them.
 //! * [`Room::join`] is one call: it publishes first (livekit-sip rings the caller until somebody does),
 //!   reports what happens as [`line::LineEvent`]s, and joins again by itself when the connection is lost.
+//! * [`Lobby`] is a seat in a room without audio, where the server's messages arrive.
 //!
 //! # Choices
 //!
@@ -32,6 +33,7 @@ mod connection;
 mod ears;
 mod ending;
 mod inbox;
+mod lobby;
 mod media;
 mod mouth;
 mod negotiation;
@@ -47,6 +49,7 @@ mod shard;
 mod signalling;
 mod stats;
 
+pub use lobby::{Lobby, LobbyEvent, LobbyOptions};
 pub use media::Media;
 pub use options::{Caller, Codec, HangUp, MediaOptions, RoomOptions};
 pub use room::{END_CALL_WAIT, Room};

@@ -191,12 +191,16 @@ impl Life {
 }
 
 /// Between half and all of a pause.
-fn spread(pause: Duration) -> Duration {
+pub(crate) fn spread(pause: Duration) -> Duration {
     pause.mul_f64(rand::random_range(0.5..=1.0))
 }
 
 /// The address our media sockets bind to: the chosen one, or the one the system would use towards the server.
-async fn local_address(url: &str, chosen: Option<IpAddr>, within: Duration) -> Result<IpAddr, JoinError> {
+pub(crate) async fn local_address(
+    url: &str,
+    chosen: Option<IpAddr>,
+    within: Duration,
+) -> Result<IpAddr, JoinError> {
     if let Some(address) = chosen {
         return Ok(address);
     }

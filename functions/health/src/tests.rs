@@ -10,6 +10,7 @@ fn workers(capacities: &[u32]) -> Option<Vec<Heartbeat>> {
         version: "1".to_owned(),
         capacity: *capacity,
         active: 0,
+        seat: None,
         at: WallTime::from_secs(0),
     };
     Some(capacities.iter().map(beat).collect())

@@ -12,6 +12,7 @@ use livekit::LiveKitError;
 use store::{Applied, Query, Refusal, Store, StoreError};
 use telemetry::{event, field};
 
+use crate::announce::{announcement, seat_for};
 use crate::decide::{Answer, Decision, Full, Limits, Situation, decide, decide_full, fall_back, repeat};
 
 /// Longest wait for the table, each time.
@@ -100,7 +101,8 @@ impl IncomingCall {
             Decision::Answer(answer) => answer,
         };
         let writes = within(self.patience, self.store.apply(answer.writes.clone(), situation.now));
-        let (stored, sent) = tokio::join!(writes, self.dispatch(answer.dispatch.as_ref()));
+        let asked = async { tokio::join!(writes, self.dispatch(answer.dispatch.as_ref())) };
+        let (stored, sent) = beside(asked, self.announce(situation, answer.dispatch.as_ref())).await;
         match stored {
             Ok(Applied::Done(_)) if sent == Sent::Refused => self.fall_back(situation, answer).await,
             Ok(Applied::Done(_)) => {
@@ -122,7 +124,7 @@ impl IncomingCall {
             return Sent::Fine;
         };
         let room = RoomName::for_call(&job.call_id);
-        let Err(error) = self.livekit.dispatch(&room, &self.agent_name, &job.to_json()).await else {
+        let Err(error) = self.insist(&room, job).await else {
             return Sent::Fine;
         };
         tracing::error!(
@@ -133,6 +135,37 @@ impl IncomingCall {
             "no agent could be sent for"
         );
         if matches!(error, LiveKitError::Deadline { .. }) { Sent::Fine } else { Sent::Refused }
+    }
+
+    /// Asks a second time when there is no answer after half of the time: LiveKit opens the room first, and a
+    /// request that got lost on the way from there leaves a room nobody is sent to. Two agents are none too
+    /// many: the younger one leaves.
+    async fn insist(&self, room: &RoomName, job: &JobMetadata) -> Result<(), LiveKitError> {
+        let metadata = job.to_json();
+        let ask = || self.livekit.dispatch(room, &self.agent_name, &metadata);
+        let first = ask();
+        tokio::pin!(first);
+        if let Ok(answer) = tokio::time::timeout(self.livekit.deadline() / 2, &mut first).await {
+            return answer.map(drop);
+        }
+        let second = ask();
+        tokio::pin!(second);
+        tokio::select! {
+            // The first gives up at the deadline, and the second with it.
+            answer = &mut first => answer.map(drop),
+            Ok(_) = &mut second => Ok(()),
+        }
+    }
+
+    /// Tells a container of the call, ahead of LiveKit's job for it; that none can be told, or does not
+    /// listen, only means that the caller rings 200 ms longer.
+    async fn announce(&self, situation: &Situation<'_>, job: Option<&JobMetadata>) {
+        let Some(job) = job else { return };
+        let Some(seat) = seat_for(&job.call_id, &situation.known.workers) else { return };
+        let message = announcement(&self.renderer.tickets, job, situation.now).to_json();
+        if let Err(error) = self.livekit.announce(seat, message).await {
+            tracing::info!({ field::CALL } = %job.call_id, { field::ERROR } = %error, "not announced");
+        }
     }
 
     async fn fall_back(&self, situation: &Situation<'_>, answer: Answer) -> Plan {
@@ -179,6 +212,20 @@ impl IncomingCall {
 enum Sent {
     Fine,
     Refused,
+}
+
+/// Does `work`, and `aside` as far as it gets meanwhile.
+async fn beside<T>(work: impl Future<Output = T>, aside: impl Future<Output = ()>) -> T {
+    let aside = async {
+        aside.await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        biased;
+        // First of all, so that the message is on its way before anything is waited for.
+        () = aside => unreachable!("it stays pending"),
+        done = work => done,
+    }
 }
 
 async fn within<T>(

@@ -1,8 +1,9 @@
 //! `POST /incoming-call`: a carrier asks what to do with a call.
 //!
 //! Verify → parse → load → decide → apply → reply. One read, one conditional write, the agent asked for
-//! beside the write. Whatever fails, a verified request gets TwiML that serves the caller.
+//! beside the write, and one container told of the call beside both. Whatever fails, a verified request gets TwiML that serves the caller.
 
+mod announce;
 mod decide;
 mod handler;
 #[cfg(test)]

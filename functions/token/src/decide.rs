@@ -38,6 +38,9 @@ impl Wanted {
     /// Checks a request.
     pub(crate) fn of(asked: Asked) -> Result<Self, Reply> {
         let room = RoomName::new(asked.room).map_err(|error| invalid("room", &error.why))?;
+        if room.is_lobby() {
+            return Err(invalid("room", "is for agent containers only"));
+        }
         named(&asked.identity, "identity")?;
         let name = asked.name.unwrap_or_default();
         if !name.is_empty() {

@@ -24,5 +24,5 @@ pub mod webhook;
 pub use form::Form;
 pub use plan::{Plan, Renderer};
 pub use sip_address::{SipAddress, Transport};
-pub use ticket::{Step, TicketKey};
+pub use ticket::{Step, TicketError, TicketKey};
 pub use twiml::{Twiml, Verb};

@@ -84,10 +84,21 @@ impl TicketKey {
     /// # Errors
     /// [`TicketError::Forged`] or [`TicketError::Expired`].
     pub fn check_media_stream(&self, call_id: &str, ticket: &str, now_s: u64) -> Result<(), TicketError> {
-        let (expires_at, _) = ticket.split_once('.').ok_or(TicketError::Forged)?;
-        let expires_at_s = expires_at.parse().map_err(|_| TicketError::Forged)?;
-        same(&self.media_stream(call_id, expires_at_s), ticket)?;
-        if now_s >= expires_at_s { Err(TicketError::Expired) } else { Ok(()) }
+        good_until(ticket, now_s, |expires_at_s| self.media_stream(call_id, expires_at_s))
+    }
+
+    /// The ticket of an announcement of this call to an agent container, good until `expires_at_s` (epoch
+    /// seconds).
+    pub fn announcement(&self, call_id: &str, expires_at_s: u64) -> String {
+        format!("{expires_at_s}.{}", self.mac("announcement", call_id, expires_at_s))
+    }
+
+    /// Whether `ticket` is [`Self::announcement`] of this call and still good.
+    ///
+    /// # Errors
+    /// [`TicketError::Forged`] or [`TicketError::Expired`].
+    pub fn check_announcement(&self, call_id: &str, ticket: &str, now_s: u64) -> Result<(), TicketError> {
+        good_until(ticket, now_s, |expires_at_s| self.announcement(call_id, expires_at_s))
     }
 
     fn mac(&self, purpose: &str, call_id: &str, expires_at_s: u64) -> String {
@@ -95,6 +106,14 @@ impl TicketKey {
         mac.update(format!("{purpose}|{expires_at_s}|{call_id}").as_bytes());
         URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..MAC_LEN])
     }
+}
+
+/// Whether `ticket` is the one `made` for its own expiry, and that is still to come.
+fn good_until(ticket: &str, now_s: u64, made: impl Fn(u64) -> String) -> Result<(), TicketError> {
+    let (expires_at, _) = ticket.split_once('.').ok_or(TicketError::Forged)?;
+    let expires_at_s = expires_at.parse().map_err(|_| TicketError::Forged)?;
+    same(&made(expires_at_s), ticket)?;
+    if now_s >= expires_at_s { Err(TicketError::Expired) } else { Ok(()) }
 }
 
 fn same(expected: &str, given: &str) -> Result<(), TicketError> {
@@ -132,6 +151,18 @@ mod tests {
         assert_eq!(key.check_media_stream("CA1", &ticket, 999), Ok(()));
         assert_eq!(key.check_media_stream("CA1", &ticket, 1000), Err(TicketError::Expired));
         assert_eq!(key.check_media_stream("CA2", &ticket, 999), Err(TicketError::Forged));
+    }
+
+    #[test]
+    fn an_announcement_is_of_one_call_and_expires() {
+        let key = TicketKey::derive("secret");
+        let ticket = key.announcement("CA1", 1000);
+        assert_eq!(key.check_announcement("CA1", &ticket, 999), Ok(()));
+        assert_eq!(key.check_announcement("CA1", &ticket, 1000), Err(TicketError::Expired));
+        assert_eq!(key.check_announcement("CA2", &ticket, 999), Err(TicketError::Forged));
+        let other_kind = key.media_stream("CA1", 1000);
+        assert_eq!(key.check_announcement("CA1", &other_kind, 999), Err(TicketError::Forged));
+        assert_eq!(key.check_media_stream("CA1", &ticket, 999), Err(TicketError::Forged));
     }
 
     #[test]

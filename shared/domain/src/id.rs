@@ -135,6 +135,15 @@ const ROOM_PREFIX: &str = "call-";
 const ROOM_CALL_PREFIX: &str = "room:";
 
 impl RoomName {
+    /// Prefix of the rooms in which agent containers wait for announcements.
+    pub const LOBBY_PREFIX: &str = "lobby-";
+
+    /// Whether it is a lobby: nobody but an agent container has any business there.
+    #[must_use]
+    pub fn is_lobby(&self) -> bool {
+        self.0.starts_with(Self::LOBBY_PREFIX)
+    }
+
     /// The room of a call: `call-<CallSid>`.
     ///
     /// Bytes other than letters, digits and `-` become `_` and two hexadecimal digits, so that the
@@ -156,6 +165,17 @@ impl RoomName {
 }
 
 impl CallId {
+    /// A number that is spread evenly over calls, and the same one however often it is asked: FNV-1a (RFC
+    /// draft-eastlake-fnv).
+    #[must_use]
+    pub fn spread(&self) -> u64 {
+        let hash = self.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        // The low bits of FNV-1a depend on the last bytes only; fold the high half in.
+        hash ^ (hash >> 32)
+    }
+
     /// The call a room belongs to: the one it is named after, else a call named after the room (the
     /// pure SIP road, where LiveKit chooses the room's name and no carrier webhook exists).
     #[must_use]

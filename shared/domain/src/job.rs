@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, CallId, JobId, RoomName, WorkerId};
+use crate::invalid::Invalid;
 use crate::phone::{Caller, E164};
 use crate::road::Provider;
 use crate::time::WallTime;
@@ -50,8 +51,60 @@ pub struct Heartbeat {
     pub capacity: u32,
     /// Calls it has now.
     pub active: u32,
+    /// Where calls can be announced to it; nothing while it has no seat, or takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<Seat>,
     /// When it beat.
     pub at: WallTime,
+}
+
+/// A container's place in a LiveKit room without audio, where calls are announced to it: a message there
+/// arrives 200 ms before the job that LiveKit makes of a dispatch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// The lobby.
+    pub room: RoomName,
+    /// The container's identity in it.
+    pub identity: String,
+}
+
+impl Seat {
+    /// Topic of announcements.
+    pub const TOPIC: &str = "ringdown.call";
+
+    /// The seat of a container in the lobby of all agents of a name.
+    ///
+    /// # Errors
+    /// When the agent's name makes no room name.
+    pub fn of(worker: &WorkerId, agent_name: &str) -> Result<Self, Invalid> {
+        let room = RoomName::new(format!("{}{agent_name}", RoomName::LOBBY_PREFIX))?;
+        Ok(Self { room, identity: worker.to_string() })
+    }
+}
+
+/// What a container is told of a call that is about to arrive, ahead of LiveKit's job for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// The call; its room is [`RoomName::for_call`].
+    pub job: JobMetadata,
+    /// Proof that it comes from us, bound to the call and to a time.
+    pub ticket: String,
+}
+
+impl Announcement {
+    /// The JSON that travels.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// When it is not the JSON [`Announcement::to_json`] writes. Unknown fields are ignored.
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
 }
 
 impl Heartbeat {

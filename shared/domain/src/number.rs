@@ -125,7 +125,7 @@ impl NumberConfig {
         if !self.use_livekit {
             return Road::Legacy;
         }
-        let mut ticket = hundredth(call.as_str());
+        let mut ticket = u8::try_from(call.spread() % 100).unwrap_or(0);
         for share in &self.roads {
             if ticket < share.percent {
                 return share.road;
@@ -134,15 +134,6 @@ impl NumberConfig {
         }
         Road::Sip
     }
-}
-
-/// 0 to 99, evenly spread over ids: FNV-1a (RFC draft-eastlake-fnv) modulo 100.
-fn hundredth(id: &str) -> u8 {
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    // The low bits of FNV-1a depend on the last bytes only; fold the high half in.
-    ((hash ^ (hash >> 32)) % 100) as u8
 }
 
 impl Config for NumberConfig {

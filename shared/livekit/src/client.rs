@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use domain::RoomName;
+use domain::{RoomName, Seat};
+use livekit_api::services::room::SendDataOptions;
 use livekit_api::services::sip::TransferSIPParticipantOptions;
 use livekit_api::services::{LiveKitApi, ServiceResult};
 use livekit_protocol as proto;
@@ -58,6 +59,11 @@ impl Client {
         &self.project
     }
 
+    /// How long each call may take.
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// Asks for an agent in a room, which is opened if need be. Every call adds another agent.
     ///
     /// # Errors
@@ -76,6 +82,21 @@ impl Client {
         };
         let made = self.ask("dispatch", self.api().agent_dispatch().create_dispatch(request)).await?;
         Ok(Dispatch::of(made))
+    }
+
+    /// Sends a message to a container in its lobby; it arrives once or not at all, which nobody tells.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer in time; the message may arrive nevertheless.
+    pub async fn announce(&self, seat: &Seat, message: String) -> Result<(), LiveKitError> {
+        let options = SendDataOptions {
+            kind: proto::data_packet::Kind::Reliable,
+            destination_identities: vec![seat.identity.clone()],
+            topic: Some(Seat::TOPIC.to_owned()),
+            ..SendDataOptions::default()
+        };
+        let room = self.api().room();
+        self.ask("announce", room.send_data(seat.room.as_str(), message.into_bytes(), options)).await
     }
 
     /// The agents asked for in a room; none when there is no such room.

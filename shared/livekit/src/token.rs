@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::RoomName;
+use domain::{RoomName, Seat};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 
 use crate::error::LiveKitError;
@@ -10,6 +10,9 @@ use crate::project::Project;
 
 /// How long a token is good for when nobody says, seconds.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(3600);
+
+/// Attribute in which livekit-server says which agent a participant is.
+const AGENT_NAME: &str = "lk.agent_name";
 
 /// Longest life a token may be given.
 pub const MAX_TTL: Duration = Duration::from_secs(6 * 3600);
@@ -95,6 +98,51 @@ pub fn join(project: &Project, token: &JoinToken<'_>) -> Result<String, LiveKitE
     access.to_jwt().map_err(|error| LiveKitError::Token(error.to_string()))
 }
 
+/// Mints the token of an agent that joins a call without a job of LiveKit's: the same as LiveKit makes for
+/// a job, with `agent_name` where others look for it.
+///
+/// # Errors
+/// When key, secret or identity are empty.
+pub fn agent(
+    project: &Project,
+    room: &RoomName,
+    identity: &str,
+    agent_name: &str,
+    ttl: Duration,
+) -> Result<String, LiveKitError> {
+    access(project)
+        .with_identity(identity)
+        .with_name(agent_name)
+        .with_kind("agent")
+        .with_attributes([(AGENT_NAME, agent_name)])
+        .with_grants(Role::Agent.grants(room))
+        .with_ttl(ttl.min(MAX_TTL))
+        .to_jwt()
+        .map_err(|error| LiveKitError::Token(error.to_string()))
+}
+
+/// Mints the token of a container's seat in the lobby: unseen, says nothing, is told what the server says.
+///
+/// # Errors
+/// When key, secret or identity are empty.
+pub fn seat(project: &Project, seat: &Seat, ttl: Duration) -> Result<String, LiveKitError> {
+    let grants = VideoGrants {
+        can_publish: Some(false),
+        can_publish_data: Some(false),
+        can_subscribe: Some(true),
+        hidden: true,
+        room_join: true,
+        room: seat.room.as_str().to_owned(),
+        ..VideoGrants::default()
+    };
+    access(project)
+        .with_identity(&seat.identity)
+        .with_grants(grants)
+        .with_ttl(ttl.min(MAX_TTL))
+        .to_jwt()
+        .map_err(|error| LiveKitError::Token(error.to_string()))
+}
+
 /// Mints the token an agent worker registers with.
 ///
 /// # Errors
@@ -166,6 +214,27 @@ mod tests {
     fn a_worker_token_opens_no_room() {
         let claims = Claims::from_unverified(&worker(&project(), DEFAULT_TTL).unwrap()).unwrap();
         assert!(claims.video.agent && !claims.video.room_join);
+    }
+
+    #[test]
+    fn an_announced_agent_is_an_agent_of_its_name() {
+        let room = RoomName::new("call-CA1").unwrap();
+        let token = agent(&project(), &room, "agent-1", "ringdown", DEFAULT_TTL).unwrap();
+        let claims = Claims::from_unverified(&token).unwrap();
+        assert_eq!((claims.sub.as_str(), claims.kind.as_str()), ("agent-1", "agent"));
+        assert_eq!(claims.attributes.get(AGENT_NAME).map(String::as_str), Some("ringdown"));
+        assert!(claims.video.agent && claims.video.room == "call-CA1" && !claims.video.room_admin);
+    }
+
+    #[test]
+    fn a_seat_is_unseen_and_says_nothing() {
+        let worker = domain::WorkerId::new("worker-1").unwrap();
+        let of = Seat::of(&worker, "ringdown").unwrap();
+        let claims = Claims::from_unverified(&seat(&project(), &of, DEFAULT_TTL).unwrap()).unwrap();
+        let video = claims.video;
+        assert_eq!((claims.sub.as_str(), video.room.as_str()), ("worker-1", "lobby-ringdown"));
+        assert!(of.room.is_lobby() && video.hidden);
+        assert_eq!((video.can_publish, video.can_publish_data), (Some(false), Some(false)));
     }
 
     #[test]

@@ -88,6 +88,7 @@ async fn deployment() -> BTreeMap<String, String> {
         version: "bench".to_owned(),
         capacity: 100_000,
         active: 0,
+        seat: None,
         at: lambda::now().plus_secs(3600),
     };
     world.apply(vec![Write::PutHeartbeat(beat)]).await;

@@ -119,6 +119,7 @@ impl World {
             version: "sample".to_owned(),
             capacity,
             active: 0,
+            seat: None,
             // Only a later beat counts.
             at: now().plus_millis(self.beats.fetch_add(1, Ordering::Relaxed)),
         };

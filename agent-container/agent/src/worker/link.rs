@@ -27,6 +27,8 @@ const DEAD_AFTER: Duration = Duration::from_secs(16);
 /// What the supervisor tells the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// A call was announced ahead of its job.
+    Announced(Assignment),
     /// The agent is in the room.
     JobRunning(String),
     /// The job is over.
@@ -42,6 +44,8 @@ pub enum Event {
     Registered,
     /// The server does not know us any more; calls go on.
     Lost,
+    /// Calls can be announced to us, or not any more.
+    Seated(bool),
     /// Serve this call.
     Start(Assignment),
     /// The server ended this job.
@@ -107,6 +111,7 @@ impl Link {
 
     async fn command(&mut self, command: Command) {
         let input = match command {
+            Command::Announced(assignment) => Input::Announced(assignment),
             Command::JobRunning(job_id) => Input::JobRunning(job_id),
             Command::JobEnded(job_id, end) => Input::JobEnded(job_id, end),
             Command::Drain => Input::Drain,
@@ -195,6 +200,7 @@ impl Link {
                 self.tell(Event::Registered).await;
             }
             Output::Start(assignment) => self.tell(Event::Start(assignment)).await,
+            Output::Declined { job_id } => debug!(job_id, "announced call not taken"),
             Output::Terminate { job_id } => self.tell(Event::Terminate { job_id }).await,
             Output::OfferLapsed { job_id } => warn!(job_id, "accepted offer was not assigned"),
         }

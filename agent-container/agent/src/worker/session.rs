@@ -2,12 +2,14 @@
 //!
 //! Pure: times are offsets from the worker's start, given by the caller.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use livekit_protocol as proto;
 use proto::server_message::Message as FromServer;
 use proto::worker_message::Message as ToServer;
+
+use super::jobs::{Assigned, Jobs};
 
 /// How often the status goes out when nothing changes; livekit-agents' own interval.
 pub const STATUS_INTERVAL: Duration = Duration::from_millis(2500);
@@ -37,7 +39,7 @@ pub struct Settings {
 /// A job that became ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
-    /// LiveKit's id of the job, `AJ_…`.
+    /// LiveKit's id of the job, `AJ_…`; one of our own when the call was announced ahead of its job.
     pub job_id: String,
     /// Room to join.
     pub room: String,
@@ -67,6 +69,8 @@ pub enum Input {
     Lost,
     /// The server said something.
     Message(Box<FromServer>),
+    /// A call was announced ahead of its job.
+    Announced(Assignment),
     /// The agent joined the job's room.
     JobRunning(String),
     /// The job is over.
@@ -95,6 +99,12 @@ pub enum Output {
     },
     /// Serve this call.
     Start(Assignment),
+    /// An announced call is not taken: it is served already, or there is no place for it. LiveKit's job for
+    /// it finds its own way.
+    Declined {
+        /// Which.
+        job_id: String,
+    },
     /// The server ended this job.
     Terminate {
         /// Which.
@@ -115,20 +125,12 @@ enum Link {
     Registered { report_at: Duration },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Job {
-    /// Accepted, waiting for the assignment.
-    Offered { until: Duration },
-    /// Assigned. The room finds a second job for the same call.
-    Active { room: String },
-}
-
 /// The worker as a state machine.
 #[derive(Debug)]
 pub struct Session {
     settings: Settings,
     link: Link,
-    jobs: BTreeMap<String, Job>,
+    jobs: Jobs,
     draining: bool,
     cpu: f32,
     status_seq: u64,
@@ -142,7 +144,7 @@ impl Session {
         Self {
             settings,
             link: Link::Down { retry_at: Duration::ZERO, failures: 0 },
-            jobs: BTreeMap::new(),
+            jobs: Jobs::default(),
             draining: false,
             cpu: 0.0,
             status_seq: 0,
@@ -156,8 +158,9 @@ impl Session {
             Input::Connected => self.register(now),
             Input::Lost => self.back_off(now),
             Input::Message(message) => self.receive(now, *message),
-            Input::JobRunning(job_id) => self.tell_job(job_id, proto::JobStatus::JsRunning, String::new()),
-            Input::JobEnded(job_id, end) => self.end_job(now, job_id, end),
+            Input::Announced(assignment) => self.announce(now, assignment),
+            Input::JobRunning(job_id) => self.run_job(&job_id),
+            Input::JobEnded(job_id, end) => self.end_job(now, &job_id, &end),
             Input::Cpu(share) => self.cpu = share,
             Input::Drain => {
                 self.draining = true;
@@ -181,17 +184,13 @@ impl Session {
             Link::Registering { until } => Some(until),
             Link::Registered { report_at } => Some(report_at),
         };
-        let offers = self.jobs.values().filter_map(|job| match job {
-            Job::Offered { until } => Some(*until),
-            Job::Active { .. } => None,
-        });
-        link.into_iter().chain(offers).min()
+        link.into_iter().chain(self.jobs.lapses_at()).min()
     }
 
-    /// Jobs accepted or running.
+    /// Calls served or promised.
     #[must_use]
     pub fn job_count(&self) -> usize {
-        self.jobs.len()
+        self.jobs.taken()
     }
 
     /// Whether the server knows this worker.
@@ -217,8 +216,7 @@ impl Session {
             Link::Registering { .. } => 1,
             Link::Registered { .. } => 0,
         };
-        // The server forgets offers and jobs of a lost socket: offers are gone, jobs live on in their rooms.
-        self.jobs.retain(|_, job| matches!(job, Job::Active { .. }));
+        self.jobs.forget_offers();
         let pause = if failures == 0 {
             Duration::ZERO
         } else {
@@ -236,76 +234,90 @@ impl Session {
             }
             FromServer::Availability(request) => self.consider(now, request.job.unwrap_or_default()),
             FromServer::Assignment(assignment) => self.assign(now, assignment),
-            FromServer::Termination(termination) => self.terminate(termination.job_id),
+            FromServer::Termination(termination) => self.terminate(&termination.job_id),
             FromServer::GoAway(_) => self.outputs.push_back(Output::Disconnect),
             FromServer::Pong(_) => {}
         }
     }
 
+    fn announce(&mut self, now: Duration, assignment: Assignment) {
+        let Assignment { job_id, room, .. } = &assignment;
+        let has_place = !self.draining && self.jobs.taken() < self.settings.slots;
+        if !has_place || !self.jobs.announce(now, job_id.clone(), room) {
+            return self.outputs.push_back(Output::Declined { job_id: assignment.job_id });
+        }
+        self.outputs.push_back(Output::Start(assignment));
+        self.report(now);
+    }
+
     fn consider(&mut self, now: Duration, job: proto::Job) {
-        let known = self.jobs.contains_key(&job.id);
-        let accept = !self.draining && !known && self.jobs.len() < self.settings.slots && !job.id.is_empty();
+        let known = self.jobs.knows(&job.id);
+        let room = job.room.unwrap_or_default().name;
+        let announced = self.jobs.announced_in(&room).map(str::to_owned);
+        let has_place = announced.is_some() || (!self.draining && self.jobs.taken() < self.settings.slots);
+        let accept = has_place && !known && !job.id.is_empty();
+        // The job of an announced call gets the participant that is there already.
+        let identity = identity(announced.as_deref().unwrap_or(&job.id));
         self.outputs.push_back(Output::Send(Box::new(ToServer::Availability(proto::AvailabilityResponse {
             job_id: job.id.clone(),
             available: accept || (known && !self.draining),
-            participant_identity: format!("agent-{}", job.id),
+            participant_identity: identity,
             participant_name: self.settings.agent_name.clone(),
             participant_attributes: [("lk.agent.state".to_owned(), "initializing".to_owned())].into(),
             ..Default::default()
         }))));
         if accept {
-            self.jobs.insert(job.id, Job::Offered { until: now + ASSIGNMENT_TIMEOUT });
+            self.jobs.offered(job.id, now + ASSIGNMENT_TIMEOUT, announced.is_some());
             self.report(now);
         }
     }
 
     fn assign(&mut self, now: Duration, assignment: proto::JobAssignment) {
         let job = assignment.job.unwrap_or_default();
-        if matches!(self.jobs.get(&job.id), Some(Job::Active { .. })) {
-            return;
-        }
         let room = job.room.unwrap_or_default().name;
-        if self.serves(&room) {
-            // A second agent for the same call: done without a word.
-            self.tell_job(job.id.clone(), proto::JobStatus::JsSuccess, String::new());
-            self.jobs.remove(&job.id);
-            self.report(now);
-            return;
-        }
-        self.jobs.insert(job.id.clone(), Job::Active { room: room.clone() });
-        self.outputs.push_back(Output::Start(Assignment {
-            job_id: job.id,
-            room,
-            metadata: job.metadata,
-            url: assignment.url.filter(|url| !url.is_empty()),
-            token: assignment.token,
-        }));
-    }
-
-    fn serves(&self, room: &str) -> bool {
-        self.jobs.values().any(|job| matches!(job, Job::Active { room: ours } if ours == room))
-    }
-
-    fn terminate(&mut self, job_id: String) {
-        match self.jobs.get(&job_id) {
-            Some(Job::Active { .. }) => self.outputs.push_back(Output::Terminate { job_id }),
-            Some(Job::Offered { .. }) => {
-                self.jobs.remove(&job_id);
+        match self.jobs.assigned(now, &job.id, &room) {
+            Assigned::Repeat => {}
+            Assigned::Bound { running: true } => {
+                self.tell_job(job.id, proto::JobStatus::JsRunning, String::new());
             }
-            // Also sent for jobs whose agent just left.
-            None => {}
+            Assigned::Bound { running: false } => {}
+            Assigned::Done => {
+                // A second agent for the same call: done without a word.
+                self.tell_job(job.id, proto::JobStatus::JsSuccess, String::new());
+                self.report(now);
+            }
+            Assigned::Start => self.outputs.push_back(Output::Start(Assignment {
+                job_id: job.id,
+                room,
+                metadata: job.metadata,
+                url: assignment.url.filter(|url| !url.is_empty()),
+                token: assignment.token,
+            })),
         }
     }
 
-    fn end_job(&mut self, now: Duration, job_id: String, end: JobEnd) {
-        if self.jobs.remove(&job_id).is_none() {
-            return;
+    fn terminate(&mut self, job_id: &str) {
+        // Also sent for jobs whose agent just left.
+        if let Some(job_id) = self.jobs.terminated(job_id) {
+            self.outputs.push_back(Output::Terminate { job_id });
         }
-        let (status, error) = match end {
-            JobEnd::Success => (proto::JobStatus::JsSuccess, String::new()),
-            JobEnd::Failed(why) => (proto::JobStatus::JsFailed, why),
-        };
-        self.tell_job(job_id, status, error);
+    }
+
+    fn run_job(&mut self, job_id: &str) {
+        for job_id in self.jobs.running(job_id) {
+            self.tell_job(job_id, proto::JobStatus::JsRunning, String::new());
+        }
+    }
+
+    fn end_job(&mut self, now: Duration, job_id: &str, end: &JobEnd) {
+        let Some(jobs) = self.jobs.ended(now, job_id) else { return };
+        for job_id in jobs {
+            let (status, error) = match end {
+                JobEnd::Success => (proto::JobStatus::JsSuccess, String::new()),
+                JobEnd::Failed(why) => (proto::JobStatus::JsFailed, why.clone()),
+            };
+            self.tell_job(job_id, status, error);
+        }
         self.report(now);
     }
 
@@ -333,16 +345,11 @@ impl Session {
     }
 
     fn lapse_offers(&mut self, now: Duration) {
-        let lapsed = |job: &Job| matches!(job, Job::Offered { until } if *until <= now);
-        let ids: Vec<String> =
-            self.jobs.iter().filter(|(_, job)| lapsed(job)).map(|(id, _)| id.clone()).collect();
+        let ids = self.jobs.lapse(now);
         if ids.is_empty() {
             return;
         }
-        for job_id in ids {
-            self.jobs.remove(&job_id);
-            self.outputs.push_back(Output::OfferLapsed { job_id });
-        }
+        self.outputs.extend(ids.into_iter().map(|job_id| Output::OfferLapsed { job_id }));
         self.report(now);
     }
 
@@ -353,12 +360,12 @@ impl Session {
         }
         self.link = Link::Registered { report_at: now + STATUS_INTERVAL };
         self.status_seq += 1;
-        let full = self.draining || self.jobs.len() >= self.settings.slots;
+        let full = self.draining || self.jobs.taken() >= self.settings.slots;
         let status = if full { proto::WorkerStatus::WsFull } else { proto::WorkerStatus::WsAvailable };
         self.outputs.push_back(Output::Send(Box::new(ToServer::UpdateWorker(proto::UpdateWorkerStatus {
             status: Some(status as i32),
             load: self.load(),
-            job_count: u32::try_from(self.jobs.len()).unwrap_or(u32::MAX),
+            job_count: u32::try_from(self.jobs.taken()).unwrap_or(u32::MAX),
             draining: self.draining,
             seq: self.status_seq,
         }))));
@@ -367,9 +374,15 @@ impl Session {
     /// The larger of CPU share and slots in use, scaled to stay below the server's target.
     #[expect(clippy::cast_precision_loss, reason = "a few hundred slots")]
     fn load(&self) -> f32 {
-        let slots = self.jobs.len() as f32 / self.settings.slots.max(1) as f32;
+        let slots = self.jobs.taken() as f32 / self.settings.slots.max(1) as f32;
         self.cpu.max(slots).clamp(0.0, 1.0) * BELOW_TARGET
     }
+}
+
+/// The agent's identity in the room of a job.
+#[must_use]
+pub fn identity(job_id: &str) -> String {
+    format!("agent-{job_id}")
 }
 
 #[cfg(test)]

@@ -17,6 +17,11 @@ enum Told {
     /// Job id.
     Offer(&'static str),
     /// Job id and room.
+    OfferOf(&'static str, &'static str),
+    /// Our id and room.
+    Announced(&'static str, &'static str),
+    Running(&'static str),
+    /// Job id and room.
     Assigned(&'static str, &'static str),
     Ended(&'static str),
     Terminated(&'static str),
@@ -38,6 +43,20 @@ fn input(told: &Told) -> Input {
         Told::Cpu(share) => return Input::Cpu(*share),
         Told::Drain => return Input::Drain,
         Told::Registered => FromServer::Register(proto::RegisterWorkerResponse::default()),
+        Told::Running(id) => return Input::JobRunning((*id).into()),
+        Told::Announced(id, room) => {
+            return Input::Announced(Assignment {
+                job_id: (*id).into(),
+                room: (*room).into(),
+                metadata: String::new(),
+                url: None,
+                token: String::new(),
+            });
+        }
+        Told::OfferOf(id, room) => FromServer::Availability(proto::AvailabilityRequest {
+            job: Some(job(id, room)),
+            ..Default::default()
+        }),
         Told::Offer(id) => FromServer::Availability(proto::AvailabilityRequest {
             job: Some(job(id, "r")),
             ..Default::default()
@@ -56,6 +75,7 @@ fn short(output: Output) -> String {
         Output::Registered { .. } => "registered".into(),
         Output::Start(assignment) => format!("start {} in {}", assignment.job_id, assignment.room),
         Output::Terminate { job_id } => format!("terminate {job_id}"),
+        Output::Declined { job_id } => format!("decline {job_id}"),
         Output::OfferLapsed { job_id } => format!("lapsed {job_id}"),
         Output::Send(message) => short_message(*message),
     }
@@ -65,7 +85,11 @@ fn short_message(message: ToServer) -> String {
     match message {
         ToServer::Register(register) => format!("register {}", register.agent_name),
         ToServer::Availability(answer) => {
-            format!("{} {}", if answer.available { "accept" } else { "refuse" }, answer.job_id)
+            let verdict = if answer.available { "accept" } else { "refuse" };
+            match answer.participant_identity.strip_prefix("agent-") {
+                Some(own) if own == answer.job_id => format!("{verdict} {own}"),
+                other => format!("{verdict} {} as {other:?}", answer.job_id),
+            }
         }
         ToServer::UpdateWorker(status) => {
             let full = status.status == Some(proto::WorkerStatus::WsFull as i32);
@@ -209,6 +233,105 @@ fn a_draining_worker_is_full() {
             (3.0, Told::Terminated("j1"), &["terminate j1"]),
             (3.1, Told::Ended("j1"), &["JS_SUCCESS j1", "full 0.00 0"]),
             (3.2, Told::Terminated("j1"), &[]),
+        ],
+    );
+}
+
+#[test]
+fn the_job_of_an_announced_call_is_bound_to_it() {
+    check_registered(
+        1,
+        vec![
+            (1.0, Told::Announced("AN_r1", "r1"), &["start AN_r1 in r1", "full 0.69 1"]),
+            (1.1, Told::Running("AN_r1"), &[]),
+            (1.2, Told::OfferOf("j1", "r1"), &["accept j1 as Some(\"AN_r1\")", "full 0.69 1"]),
+            (1.2, Told::Assigned("j1", "r1"), &["JS_RUNNING j1"]),
+            (1.2, Told::Assigned("j1", "r1"), &[]),
+            (2.0, Told::Terminated("j1"), &["terminate AN_r1"]),
+            (2.1, Told::Ended("AN_r1"), &["JS_SUCCESS j1", "free 0.00 0"]),
+            (2.2, Told::Terminated("j1"), &[]),
+        ],
+    );
+}
+
+#[test]
+fn a_job_that_comes_before_its_announced_call_can_be_heard_waits_for_it() {
+    check_registered(
+        2,
+        vec![
+            (1.0, Told::Announced("AN_r1", "r1"), &["start AN_r1 in r1", "free 0.34 1"]),
+            (1.2, Told::OfferOf("j1", "r1"), &["accept j1 as Some(\"AN_r1\")", "free 0.34 1"]),
+            (1.2, Told::Assigned("j1", "r1"), &[]),
+            (1.3, Told::Running("AN_r1"), &["JS_RUNNING j1"]),
+            (2.0, Told::Ended("AN_r1"), &["JS_SUCCESS j1", "free 0.00 0"]),
+        ],
+    );
+}
+
+#[test]
+fn an_announcement_is_taken_once_and_within_the_slots() {
+    check_registered(
+        1,
+        vec![
+            (1.0, Told::Announced("AN_r1", "r1"), &["start AN_r1 in r1", "full 0.69 1"]),
+            (1.0, Told::Announced("AN_r1", "r1"), &["decline AN_r1"]),
+            (1.1, Told::Announced("AN_r2", "r2"), &["decline AN_r2"]),
+            (1.2, Told::Running("AN_r1"), &[]),
+            (2.0, Told::Ended("AN_r1"), &["free 0.00 0"]),
+            // Late repetitions, and LiveKit's job for what is over.
+            (2.1, Told::Announced("AN_r1", "r1"), &["decline AN_r1"]),
+            (2.2, Told::OfferOf("j1", "r1"), &["accept j1", "full 0.69 1"]),
+            (2.2, Told::Assigned("j1", "r1"), &["JS_SUCCESS j1", "free 0.00 0"]),
+            (2.3, Told::Announced("AN_r2", "r2"), &["start AN_r2 in r2", "full 0.69 1"]),
+        ],
+    );
+}
+
+#[test]
+fn a_late_announcement_of_a_served_call_changes_nothing() {
+    check_registered(
+        4,
+        vec![
+            (1.0, Told::OfferOf("j1", "r1"), &["accept j1", "free 0.17 1"]),
+            (1.0, Told::Assigned("j1", "r1"), &["start j1 in r1"]),
+            (1.1, Told::Announced("AN_r1", "r1"), &["decline AN_r1"]),
+        ],
+    );
+}
+
+#[test]
+fn an_announced_agent_that_never_got_into_the_room_leaves_the_call_to_livekits_job() {
+    check_registered(
+        1,
+        vec![
+            (1.0, Told::Announced("AN_r1", "r1"), &["start AN_r1 in r1", "full 0.69 1"]),
+            (1.1, Told::Ended("AN_r1"), &["free 0.00 0"]),
+            (1.2, Told::OfferOf("j1", "r1"), &["accept j1", "full 0.69 1"]),
+            (1.2, Told::Assigned("j1", "r1"), &["start j1 in r1"]),
+        ],
+    );
+}
+
+#[test]
+fn a_draining_worker_takes_no_announcements() {
+    check_registered(
+        4,
+        vec![(1.0, Told::Drain, &["full 0.00 0"]), (1.1, Told::Announced("AN_r1", "r1"), &["decline AN_r1"])],
+    );
+}
+
+#[test]
+fn an_announced_call_outlives_a_lost_connection() {
+    check_registered(
+        4,
+        vec![
+            (1.0, Told::Announced("AN_r1", "r1"), &["start AN_r1 in r1", "free 0.17 1"]),
+            (1.1, Told::Running("AN_r1"), &[]),
+            (1.2, Told::Lost, &[]),
+            (1.2, Told::Tick, &["connect"]),
+            (1.3, Told::Connected, &["register a"]),
+            (1.4, Told::Registered, &["registered", "free 0.17 1"]),
+            (1.5, Told::Ended("AN_r1"), &["free 0.00 0"]),
         ],
     );
 }

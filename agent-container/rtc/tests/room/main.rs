@@ -1,5 +1,6 @@
 //! The room client against the real livekit-server, with LiveKit's Python SDK as the other side.
 
+mod lobby;
 mod phone;
 mod proxy;
 mod stage;

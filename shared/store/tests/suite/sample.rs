@@ -120,7 +120,14 @@ pub(crate) async fn patiently(store: &Store, writes: Vec<Write>, now: WallTime) 
 }
 
 pub(crate) fn heartbeat(worker: &str, capacity: u32, at: WallTime) -> Heartbeat {
-    Heartbeat { worker: worker.parse().unwrap(), version: "0.1.0".to_owned(), capacity, active: 0, at }
+    Heartbeat {
+        worker: worker.parse().unwrap(),
+        version: "0.1.0".to_owned(),
+        capacity,
+        active: 0,
+        seat: None,
+        at,
+    }
 }
 
 pub(crate) fn sample<C: Config>(name: &str) -> C {

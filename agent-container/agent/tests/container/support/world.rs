@@ -144,6 +144,7 @@ impl World {
             streams: streams_rx,
             commands: commands_tx,
             status: Arc::clone(&status),
+            seat: None,
             max_calls: 16,
             drain_within: Duration::from_secs(30),
         });
