@@ -80,6 +80,8 @@ pub(crate) fn agent(
         // Shorter than the supervisor waits before it kills.
         ("DRAIN_SECONDS", "8"),
         ("JOURNAL_DIR", &stack.extra.journal_dir.display().to_string()),
+        // The agent starts no program; LiveKit's client would ask `lsb_release` at every join, for 11 ms.
+        ("PATH", "/nonexistent"),
         // Nothing above DEBUG says what was spoken; this stack is for looking inside.
         ("RUST_LOG", &ours("RUST_LOG").unwrap_or_else(|| "info".to_owned())),
     ]));

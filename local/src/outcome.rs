@@ -28,6 +28,9 @@ pub struct Outcome {
     pub answer_to_greeting_ms: Option<u64>,
     /// From the end of each of the caller's utterances to the begin of the agent's, in the recording, milliseconds.
     pub reply_latency_ms: Vec<u64>,
+    /// For each of these, what is left of it when the configured end-of-turn delay and the simulated vendors' configured
+    /// delays are taken off ([`crate::owed`] says how), milliseconds; null where that is not known, as with real vendors.
+    pub reply_own_ms: Vec<Option<i64>>,
     /// Stereo WAV: caller left, agent right.
     pub recording: Option<PathBuf>,
     /// How many utterances the caller made.
@@ -73,6 +76,7 @@ mod tests {
             invite_to_ok_ms: Some(71.26),
             answer_to_greeting_ms: Some(80),
             reply_latency_ms: vec![900],
+            reply_own_ms: vec![Some(80)],
             recording: Some(PathBuf::from("/tmp/call.wav")),
             utterances: 1,
         }
@@ -91,6 +95,7 @@ mod tests {
             "recording",
             "replies_heard",
             "reply_latency_ms",
+            "reply_own_ms",
             "room",
             "state",
             "webhook_to_twiml_ms",

@@ -12,7 +12,9 @@ use crate::ear::{Heard, listen};
 use crate::incoming::{DialledLeg, IncomingCall, LegEnd};
 use crate::measure::{self, measure};
 use crate::outcome::Outcome;
+use crate::owed::{Delays, own_ms, turns};
 use crate::stack_file::StackFile;
+use crate::transcript::journal;
 
 /// A caller who hears nothing for so long after the answer speaks first.
 const GREETING_LIMIT: Duration = Duration::from_secs(8);
@@ -88,10 +90,11 @@ pub async fn place(stack: &StackFile, plan: &CallPlan, announce: impl Fn(&str)) 
     let best = legs.iter().find(|(_, ended)| ended.answered.is_some()).or(legs.first());
     let heard =
         best.and_then(|(_, ended)| Some(measure(&ended.recording, ended.answered?))).unwrap_or_default();
+    let own = own(stack, record.as_ref(), &call_sid, &heard).await;
     let recording = match best.and_then(|(_, ended)| Some((ended, ended.answered?))) {
         Some((ended, answered)) => {
             ended.recording.write_stereo(answered, &plan.recording)?;
-            timeline.conversation(answered, &heard);
+            timeline.conversation(answered, &heard, &own);
             Some(plan.recording.clone())
         }
         None => None,
@@ -105,17 +108,34 @@ pub async fn place(stack: &StackFile, plan: &CallPlan, announce: impl Fn(&str)) 
             .and_then(|record| record.end_reason)
             .map(|reason| reason.as_str().to_owned()),
         greeting_heard: heard.greeting_ms.is_some(),
-        replies_heard: heard.replies_ms.len(),
+        replies_heard: heard.replies.len(),
         webhook_to_twiml_ms: (webhook.as_secs_f64() * 10_000.0).round() / 10.0,
         invite_to_ok_ms: best
             .and_then(|(_, ended)| ended.invite_to_ok)
             .map(|took| took.as_secs_f64() * 1000.0),
         answer_to_greeting_ms: heard.greeting_ms,
-        reply_latency_ms: heard.replies_ms.clone(),
+        reply_latency_ms: heard.replies_ms(),
+        reply_own_ms: own,
         recording,
         utterances: plan.utterances.len(),
     };
     Ok(PlacedCall { outcome, heard, timeline: timeline.sorted(), told, record, problems })
+}
+
+/// Our own share of each reply's latency.
+async fn own(
+    stack: &StackFile,
+    record: Option<&CallRecord>,
+    call_sid: &str,
+    heard: &measure::Heard,
+) -> Vec<Option<i64>> {
+    let unknown = || vec![None; heard.replies.len()];
+    let Some(agent_id) = record.and_then(|record| record.agent_id.as_ref()) else { return unknown() };
+    let store = Store::new(store::client::local(&stack.dynamodb_url), &stack.table);
+    let Ok(Some(agent)) = store.agent(agent_id).await else { return unknown() };
+    let Some(delays) = Delays::of(stack, &agent).await else { return unknown() };
+    let journal = tokio::fs::read_to_string(journal(&stack.extra.journal_dir, call_sid)).await;
+    own_ms(heard, &turns(&journal.unwrap_or_default()), delays)
 }
 
 /// A leg that is over.
@@ -222,7 +242,12 @@ impl Timeline {
         self.entries.extend(at.map(|at| (at, what.to_owned())));
     }
 
-    fn conversation(&mut self, answered: Instant, heard: &measure::Heard) {
+    fn conversation(&mut self, answered: Instant, heard: &measure::Heard, own: &[Option<i64>]) {
+        for (reply, own) in heard.replies.iter().zip(own) {
+            let own = own.map_or_else(|| "unknown".to_owned(), |ms| format!("{ms} ms"));
+            let at = answered + Duration::from_millis(reply.start_ms);
+            self.note(at, format!("  reply after {} ms, of which ours: {own}", reply.latency_ms()));
+        }
         for (who, segments) in [("caller", &heard.caller), ("agent", &heard.agent)] {
             for segment in segments {
                 let at = answered + Duration::from_millis(segment.start_ms);

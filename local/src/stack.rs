@@ -40,6 +40,8 @@ pub struct StackOptions {
     pub simulator_config: Option<PathBuf>,
     /// Whether an agent is started.
     pub agent: bool,
+    /// Whether calls are announced to agents ahead of LiveKit's jobs.
+    pub lobby: bool,
     /// Calls at once.
     pub max_calls: u32,
     /// Processes of each function: how many requests it answers at once.
@@ -59,6 +61,7 @@ impl StackOptions {
             public_base_url: None,
             simulator_config: None,
             agent: true,
+            lobby: true,
             max_calls: 150,
             function_instances: 2,
             ringing_timeout: Duration::from_secs(30),
@@ -119,8 +122,11 @@ impl Stack {
         report.step("functions", healthy(&mut emulator, &file.base_url), |()| file.base_url.clone()).await?;
 
         let health = format!("127.0.0.1:{agent_port}");
-        let agent_environment =
+        let mut agent_environment =
             environment::agent(&file, &vendors, &health, &|name| std::env::var(name).ok());
+        if !options.lobby {
+            agent_environment.insert("LOBBY".to_owned(), "off".to_owned());
+        }
         let mut stack = Self {
             file,
             agent_environment,

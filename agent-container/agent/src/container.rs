@@ -27,6 +27,7 @@ use crate::drivers::vendors::Vendors;
 use crate::drivers::voice::Clips;
 use crate::health;
 use crate::lobby::{self, LobbySetup};
+use crate::media_meter::MediaMeter;
 use crate::media_stream::{self, MediaStreams};
 use crate::net::{http, tls};
 use crate::roads::Rooms;
@@ -84,7 +85,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             LobbySetup { project: config.livekit.clone(), agent_name: config.agent_name.clone(), seat };
         tokio::spawn(lobby::sit(media.clone(), setup, events_tx, commands.clone()));
     }
-    let rooms = Rooms::new(media, Client::new(config.livekit.clone(), API_WITHIN));
+    let meter = MediaMeter::default();
+    tokio::spawn(meter.clone().run(media.clone()));
+    let rooms = Rooms::new(media, meter, Client::new(config.livekit.clone(), API_WITHIN));
     let shared = Arc::new(shared(&config, worker_id).await?);
     let spans = shared.spans.clone();
     tokio::spawn(rehearsal::rehearse(Arc::clone(&shared)));

@@ -39,6 +39,7 @@ async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
     let code = if registered && !draining { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "registered": registered,
+        "seated": status.seated.load(Relaxed),
         "draining": draining,
         "active_calls": status.calls.load(Relaxed),
         "capacity": health.capacity,

@@ -23,6 +23,7 @@ pub mod health;
 pub mod heartbeats;
 pub mod lobby;
 pub mod logging;
+pub mod media_meter;
 pub mod media_stream;
 pub mod net;
 pub mod roads;

@@ -11,6 +11,7 @@ use thiserror::Error;
 use tracing::warn;
 
 use crate::call::transfer::{RoomTransfers, Transfers};
+use crate::media_meter::MediaMeter;
 use crate::worker::session::Assignment;
 
 /// A job that names no room we could join.
@@ -39,14 +40,15 @@ pub trait Roads: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct Rooms {
     media: Media,
+    meter: MediaMeter,
     client: Arc<Client>,
 }
 
 impl Rooms {
-    /// Rooms joined with these media threads.
+    /// Rooms joined with these media threads, their counters read by `meter`.
     #[must_use]
-    pub fn new(media: Media, client: Client) -> Self {
-        Self { media, client: Arc::new(client) }
+    pub fn new(media: Media, meter: MediaMeter, client: Client) -> Self {
+        Self { media, meter, client: Arc::new(client) }
     }
 }
 
@@ -56,7 +58,8 @@ impl Roads for Rooms {
         let mut options = RoomOptions::new(url, &assignment.token);
         options.caller = Caller::Anyone;
         options.hang_up = Some(delete_room(Arc::clone(&self.client), room.clone()));
-        let line = Room::join(&self.media, options, station).line;
+        let Room { line, stats } = Room::join(&self.media, options, station);
+        self.meter.add(stats);
         let transfers = Arc::new(RoomTransfers::new(Arc::clone(&self.client), room.clone()));
         Joined { line, transfers, able: Road { pausable: true, transfer: true } }
     }

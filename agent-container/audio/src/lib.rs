@@ -12,6 +12,7 @@
 //! * [`Inbound`]: packets of one track in any order → frames in order, gaps concealed.
 //! * [`playout::pair`]: the ring of speech towards the caller, with exact positions, flush and pause.
 //! * [`Vad`]: when the caller starts and stops speaking, also in a noisy street.
+//! * [`LeadTrim`]: no silence before synthesised speech.
 //! * [`Resampler`], [`mulaw`], [`OpusEncoder`], [`OpusDecoder`]: rates and codecs.
 //! * [`analysis`]: pitch, level, silence and speech segments of a recording, for tests and reports.
 
@@ -20,6 +21,7 @@ mod decoder;
 mod encoder;
 mod framer;
 mod inbound;
+mod lead;
 pub mod mulaw;
 pub mod playout;
 mod reorder;
@@ -30,6 +32,7 @@ pub use decoder::OpusDecoder;
 pub use encoder::OpusEncoder;
 pub use framer::Framer;
 pub use inbound::{Inbound, InboundStats};
+pub use lead::LeadTrim;
 pub use line::{FRAME_MS, FRAME_SAMPLES, Frame, PIPELINE_HZ, Source};
 pub use playout::{Playout, PlayoutEvent, PlayoutFeed, Position, SpeechId};
 pub use reorder::{Arrival, InOrder, Packet, Reorder};

@@ -19,6 +19,8 @@ pub(crate) struct Observed {
     pub(crate) events: Vec<LineEvent>,
     /// The caller was here and is not any more.
     pub(crate) gone: bool,
+    /// The telephone is answered, and nobody subscribes to us yet: what we said now would be lost.
+    pub(crate) unheard: bool,
 }
 
 impl CallerWatch {
@@ -36,13 +38,14 @@ impl CallerWatch {
         self.caller.as_ref().is_some_and(|caller| caller.kind == Kind::Sip)
     }
 
-    /// Compares with the newest list; `has_track`: one of the caller's audio tracks is subscribed.
-    pub(crate) fn observe(&mut self, roster: &Roster, has_track: bool) -> Observed {
+    /// Compares with the newest list; `has_track`: one of the caller's audio tracks is subscribed; `is_heard`:
+    /// somebody subscribes to ours.
+    pub(crate) fn observe(&mut self, roster: &Roster, has_track: bool, is_heard: bool) -> Observed {
         let mut events = Vec::new();
         match self.caller.take() {
             None => {
                 let Some(candidate) = roster.candidate(self.policy) else {
-                    return Observed { events, gone: false };
+                    return Observed { events, gone: false, unheard: false };
                 };
                 let (identity, attributes) = (candidate.identity.clone(), candidate.attributes.clone());
                 events.push(LineEvent::CallerJoined { identity, attributes });
@@ -51,19 +54,22 @@ impl CallerWatch {
             Some(before) => {
                 let Some(now) = roster.by_identity(&before.identity) else {
                     self.caller = Some(before);
-                    return Observed { events, gone: true };
+                    return Observed { events, gone: true, unheard: false };
                 };
                 let changed = changed_attributes(&before.attributes, &now.attributes);
                 events.extend(changed.into_iter().map(|(name, value)| LineEvent::Attribute { name, value }));
                 self.caller = Some(now.clone());
             }
         }
-        if !self.answered && self.can_hear_us(has_track) {
+        let can_hear = !self.answered && self.can_hear_us(has_track);
+        // Who is no telephone subscribes as it joins. livekit-sip answers before it does.
+        let unheard = can_hear && self.is_telephone() && !is_heard;
+        if can_hear && !unheard {
             self.answered = true;
             events.push(LineEvent::Answered);
         }
         let gone = self.is_telephone() && self.status() == Some(HANGUP);
-        Observed { events, gone }
+        Observed { events, gone, unheard }
     }
 
     fn status(&self) -> Option<&str> {
@@ -93,17 +99,25 @@ mod tests {
 
     /// Lists of others (empty: alone in the room) in, a line per observation out.
     fn check(policy: Caller, seen: &[(Option<Participant>, bool)], expected: &[&str]) {
+        let seen: Vec<_> = seen.iter().map(|(other, has_track)| (other.clone(), *has_track, true)).collect();
+        check_heard(policy, &seen, expected);
+    }
+
+    /// The same where nobody may have subscribed to us yet.
+    #[track_caller]
+    fn check_heard(policy: Caller, seen: &[(Option<Participant>, bool, bool)], expected: &[&str]) {
         let me = Participant { identity: "me".into(), ..someone("me", Kind::Agent, "") };
         let mut watch = CallerWatch::new(policy);
-        let lines = seen.iter().map(|(other, has_track)| {
+        let lines = seen.iter().map(|(other, has_track, is_heard)| {
             let roster = Roster::new(me.clone(), other.clone().into_iter().collect());
-            let observed = watch.observe(&roster, *has_track);
+            let observed = watch.observe(&roster, *has_track, *is_heard);
             let names = observed.events.iter().map(|event| {
                 let name = format!("{event:?}");
                 name.split([' ', '(']).next().unwrap_or_default().to_owned()
             });
             let mut names: Vec<_> = names.collect();
             names.extend(observed.gone.then(|| "gone".into()));
+            names.extend(observed.unheard.then(|| "unheard".into()));
             names.join(" ")
         });
         assert_eq!(lines.collect::<Vec<_>>(), expected);
@@ -128,6 +142,21 @@ mod tests {
     #[test]
     fn a_telephone_that_is_there_already_is_answered_at_once() {
         check(Caller::Sip, &[(Some(someone("p", Kind::Sip, "active")), false)], &["CallerJoined Answered"]);
+    }
+
+    #[test]
+    fn a_telephone_is_answered_no_sooner_than_it_can_hear_us() {
+        let phone = |status| Some(someone("p", Kind::Sip, status));
+        check_heard(
+            Caller::Sip,
+            &[
+                (phone("ringing"), true, false),
+                (phone("active"), true, false),
+                (phone("active"), true, true),
+                (phone("active"), true, false),
+            ],
+            &["CallerJoined", "Attribute unheard", "Answered", ""],
+        );
     }
 
     #[test]

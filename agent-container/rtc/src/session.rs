@@ -30,6 +30,9 @@ const HOLD_ANSWER: Duration = Duration::from_millis(100);
 /// A server that ends the session closes the connections too, and its reason may come after: this long
 /// it is waited for.
 const AWAIT_REASON: Duration = Duration::from_millis(250);
+/// A telephone that is answered subscribes to our track within 0.2 s; a server that does not tell of it is
+/// not waited for longer than this.
+const HEARD_WITHIN: Duration = Duration::from_millis(500);
 /// How a session ended.
 #[derive(Debug)]
 pub(crate) enum SessionEnd {
@@ -63,6 +66,10 @@ pub(crate) struct Session {
     tracks: HashMap<String, String>,
     listening_to: Option<String>,
     publisher_up: bool,
+    /// Somebody subscribes to our track.
+    heard: bool,
+    /// When it counts as heard in any case.
+    heard_by: Option<Instant>,
     established: bool,
     established_by: Instant,
     release_answer_at: Option<Instant>,
@@ -104,6 +111,8 @@ impl Session {
             tracks: HashMap::new(),
             listening_to: None,
             publisher_up: false,
+            heard: false,
+            heard_by: None,
             established: false,
             established_by,
             release_answer_at: None,
@@ -164,7 +173,7 @@ impl Session {
         };
         let established_by = (!self.established).then_some(self.established_by);
         let down = self.down.as_ref().map(|down| down.0);
-        [self.release_answer_at, established_by, ending, down].into_iter().flatten().min()
+        [self.release_answer_at, established_by, ending, down, self.heard_by].into_iter().flatten().min()
     }
 
     async fn on_timer(&mut self, state: &mut CallState) -> Step {
@@ -183,6 +192,11 @@ impl Session {
         }
         if !self.established && self.established_by <= now {
             return lost("no media connection in time");
+        }
+        if self.heard_by.is_some_and(|at| at <= now) {
+            tracing::warn!("the server does not say that the caller hears us");
+            self.heard = true;
+            return self.look_for_caller(state).await;
         }
         Step::Continue(())
     }
@@ -207,6 +221,7 @@ impl Session {
                 self.signalling.mute(sid, muted).await;
             }
             Signal::Mute { .. } => {}
+            Signal::Heard { sid } => self.heard |= Some(&sid) == self.track_sid.as_ref(),
             Signal::Unpublished { sid } if Some(&sid) == self.track_sid.as_ref() => {
                 return lost("our track was taken out of the room");
             }
@@ -313,7 +328,9 @@ impl Session {
     /// Tells what changed about the caller, and listens to their newest track.
     async fn look_for_caller(&mut self, state: &mut CallState) -> Step {
         self.listen(state).await;
-        let observed = state.watch.observe(&self.roster, self.listening_to.is_some());
+        let observed = state.watch.observe(&self.roster, self.listening_to.is_some(), self.heard);
+        self.heard_by =
+            observed.unheard.then(|| self.heard_by.unwrap_or_else(|| Instant::now() + HEARD_WITHIN));
         // Who comes with this observation may have brought a track.
         self.listen(state).await;
         observed.events.into_iter().for_each(|event| state.outbox.push(event));

@@ -47,6 +47,10 @@ pub(crate) enum Signal {
         sid: String,
         muted: bool,
     },
+    /// Somebody hears our track from now on.
+    Heard {
+        sid: String,
+    },
     /// Our track was taken out of the room.
     Unpublished {
         sid: String,
@@ -209,6 +213,7 @@ fn signal(message: Response) -> Option<Signal> {
             may_return: leave.action() != proto::leave_request::Action::Disconnect,
         },
         Response::Mute(mute) => Signal::Mute { sid: mute.sid, muted: mute.muted },
+        Response::TrackSubscribed(subscribed) => Signal::Heard { sid: subscribed.track_sid },
         Response::TrackUnpublished(unpublished) => Signal::Unpublished { sid: unpublished.track_sid },
         Response::RequestResponse(response) => return refusal(&response),
         Response::RefreshToken(token) => Signal::Token(token),

@@ -1,6 +1,7 @@
-//! The control port: `GET /counters`, `POST /reset`, `POST /behaviour/{service}` (from now on),
+//! The control port: `GET /counters`, `GET /behaviour`, `POST /reset`, `POST /behaviour/{service}` (from now on),
 //! `POST /next/{service}` (next connection only), the last two with a [`Behaviour`] as JSON.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -19,6 +20,7 @@ pub(crate) fn router(world: &Arc<World>) -> Router {
         .route("/health", get(|| async { "ok" }))
         .route("/counters", get(counters))
         .route("/reset", post(reset))
+        .route("/behaviour", get(behaviours))
         .route("/behaviour/{service}", post(behaviour))
         .route("/next/{service}", post(next))
         .with_state(world.clone())
@@ -26,6 +28,10 @@ pub(crate) fn router(world: &Arc<World>) -> Router {
 
 async fn counters(State(world): Shared) -> Json<Counters> {
     Json(world.ledger.read())
+}
+
+async fn behaviours(State(world): Shared) -> Json<BTreeMap<Service, Behaviour>> {
+    Json(world.behaviours())
 }
 
 async fn reset(State(world): Shared) -> StatusCode {

@@ -39,6 +39,11 @@ impl World {
         }
     }
 
+    /// How each service behaves from now on.
+    pub(crate) fn behaviours(&self) -> BTreeMap<Service, Behaviour> {
+        lock(&self.services).clone()
+    }
+
     /// Lets a request in: counts it, checks that it has a key, waits the connect delay, applies faults that come
     /// before any answer.
     pub(crate) async fn admit(&self, service: Service, headers: &HeaderMap) -> Result<Behaviour, Response> {

@@ -101,8 +101,10 @@ impl IncomingCall {
             Decision::Answer(answer) => answer,
         };
         let writes = within(self.patience, self.store.apply(answer.writes.clone(), situation.now));
-        let asked = async { tokio::join!(writes, self.dispatch(answer.dispatch.as_ref())) };
-        let (stored, sent) = beside(asked, self.announce(situation, answer.dispatch.as_ref())).await;
+        let job = answer.dispatch.as_ref();
+        // Boxed: requests are large, and unoptimised futures of futures outgrow a thread's stack.
+        let asked = async { tokio::join!(writes, Box::pin(self.dispatch(job))) };
+        let (stored, sent) = beside(asked, Box::pin(self.announce(situation, job))).await;
         match stored {
             Ok(Applied::Done(_)) if sent == Sent::Refused => self.fall_back(situation, answer).await,
             Ok(Applied::Done(_)) => {
@@ -143,13 +145,11 @@ impl IncomingCall {
     async fn insist(&self, room: &RoomName, job: &JobMetadata) -> Result<(), LiveKitError> {
         let metadata = job.to_json();
         let ask = || self.livekit.dispatch(room, &self.agent_name, &metadata);
-        let first = ask();
-        tokio::pin!(first);
+        let mut first = Box::pin(ask());
         if let Ok(answer) = tokio::time::timeout(self.livekit.deadline() / 2, &mut first).await {
             return answer.map(drop);
         }
-        let second = ask();
-        tokio::pin!(second);
+        let mut second = Box::pin(ask());
         tokio::select! {
             // The first gives up at the deadline, and the second with it.
             answer = &mut first => answer.map(drop),

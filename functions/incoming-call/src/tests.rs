@@ -254,6 +254,35 @@ async fn a_livekit_that_is_silent_does_not_hold_the_answer_back() {
 }
 
 #[tokio::test]
+async fn a_lost_dispatch_is_asked_for_again_and_the_call_announced_meanwhile() {
+    let lost = Behaviour::LosesFirst("CreateDispatch");
+    let world = World::with_livekit(lost).await.set("LIVEKIT_DEADLINE_MS", "3000");
+    world.beats_seated(10).await;
+    check(&ask(&world).await, "<Sip ", &["road: \"sip\"", "place=true"]);
+    let mut asked = world.livekit.asked();
+    asked.sort_unstable();
+    assert_eq!(asked, ["CreateDispatch", "CreateDispatch", "SendData"]);
+}
+
+#[tokio::test]
+async fn an_announcement_without_an_answer_does_not_hold_the_answer_back() {
+    // The test's LiveKit would be waited for a minute.
+    let world = World::with_livekit(Behaviour::LosesFirst("SendData")).await;
+    world.beats_seated(10).await;
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(30), ask(&world));
+    check(&asked.await.expect("an answer"), "<Sip ", &["road: \"sip\""]);
+}
+
+#[tokio::test]
+async fn a_repeated_webhook_announces_nothing() {
+    let world = World::start().await;
+    ask(&world).await;
+    world.beats_seated(10).await;
+    ask(&world).await;
+    assert_eq!(world.livekit.asked(), ["CreateDispatch"]);
+}
+
+#[tokio::test]
 async fn without_a_table_the_caller_leaves_a_message() {
     let world = World::start().await.without_table();
     let reply = world.send(&world.function::<IncomingCall>(), &arriving(values::CALL, values::CALLER)).await;

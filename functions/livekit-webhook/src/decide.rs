@@ -1,6 +1,9 @@
 //! What a webhook of LiveKit adds to what is known of a call. Pure.
 
-use domain::{Arrival, CallId, Caller, Direction, E164, EndReason, Fact, Provider, Road, WallTime, Write};
+use domain::{
+    Arrival, CallId, CallRecord, Caller, Direction, E164, EndReason, Fact, JobMetadata, Provider, Road,
+    WallTime, Write,
+};
 use livekit::webhook::{Notice, SipFacts};
 
 /// A call that came by a SIP trunk, without a carrier's webhook.
@@ -35,6 +38,12 @@ pub(crate) fn need(call: &CallId, notice: &Notice) -> Need {
         return Need::Nothing;
     }
     notice.caller_joining().map_or(Need::Known, |sip| Need::Arrival(SipArrival::of(sip)))
+}
+
+/// Whom an agent has to be there for: a caller on the way to one, whose webhook asked for it.
+pub(crate) fn awaited(record: &CallRecord) -> Option<JobMetadata> {
+    let waits = record.road == Some(Road::Sip) && record.answered_at.is_none() && !record.is_over();
+    record.job().filter(|_| waits)
 }
 
 /// Adds the event to a call.

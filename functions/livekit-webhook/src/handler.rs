@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use domain::{CallId, Fact, Faulty as _, WallTime};
+use domain::{CallId, Fact, Faulty as _, JobMetadata, RoomName, WallTime};
 use lambda::{Function, Parts, Reply, Request, SettingsError, close_if_ended, remove_room};
+use livekit::LiveKitError;
 use livekit::webhook::{Notice, WebhookError, receive};
 use store::{Applied, Query, Refusal, Store, StoreError};
 use telemetry::{event, field};
 
-use crate::decide::{Decision, Need, SipArrival, decide, need, open, open_full};
+use crate::decide::{Decision, Need, SipArrival, awaited, decide, need, open, open_full};
 
 /// Longest wait for the table to take a write.
 const STORE_DEADLINE: Duration = Duration::from_millis(3000);
@@ -18,6 +19,7 @@ const LIVEKIT_DEADLINE: Duration = Duration::from_millis(1000);
 
 /// `POST /livekit-webhook`.
 pub(crate) struct LivekitWebhook {
+    pub(crate) agent_name: String,
     pub(crate) max_calls: u32,
     pub(crate) store: Store,
     pub(crate) livekit: livekit::Client,
@@ -29,6 +31,7 @@ impl Function for LivekitWebhook {
     fn build(parts: &Parts) -> Result<Self, SettingsError> {
         let settings = &parts.settings;
         Ok(Self {
+            agent_name: settings.agent_name(),
             max_calls: settings.max_calls()?,
             store: parts.store(STORE_DEADLINE)?,
             livekit: parts.livekit(LIVEKIT_DEADLINE)?,
@@ -53,7 +56,7 @@ impl LivekitWebhook {
             return Ok(Reply::no_content());
         };
         match need(&call, &notice) {
-            Need::Nothing => self.apply(&call, decide(&call, fact), now).await,
+            Need::Nothing => self.apply_and_look(&call, &notice, fact, now).await,
             Need::Known => self.apply_if_known(&call, fact, now).await,
             Need::Arrival(arrival) => self.open(&call, &arrival, fact, now).await,
         }
@@ -71,6 +74,38 @@ impl LivekitWebhook {
     async fn apply(&self, call: &CallId, decision: Decision, now: WallTime) -> Result<(), StoreError> {
         let applied = self.store.apply(decision.writes, now).await?;
         self.follow_up(call, &applied, decision.turned_away).await;
+        Ok(())
+    }
+
+    /// Adds the event; a caller who joins must find that an agent was sent for.
+    async fn apply_and_look(
+        &self,
+        call: &CallId,
+        notice: &Notice,
+        fact: Fact,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        let applied = self.store.apply(decide(call, fact).writes, now).await?;
+        if notice.caller_joining().is_some()
+            && let Some(job) = applied.change(call).and_then(|change| awaited(&change.after))
+            && let Err(error) = self.see_to_agent(&job).await
+        {
+            // The caller's dial ends some time, and the sweeper looks as well.
+            tracing::error!({ field::EVENT } = event::DISPATCH_FAILED, { field::CALL } = %call, { field::ERROR } = %error, "no agent could be seen to");
+        }
+        self.follow_up(call, &applied, false).await;
+        Ok(())
+    }
+
+    /// Sends for an agent when nobody did: a request that is lost between LiveKit's opening the room and its asking
+    /// the workers leaves a room whose SIP rule does not ask again.
+    async fn see_to_agent(&self, job: &JobMetadata) -> Result<(), LiveKitError> {
+        let room = RoomName::for_call(&job.call_id);
+        if !self.livekit.dispatches(&room).await?.is_empty() {
+            return Ok(());
+        }
+        self.livekit.dispatch(&room, &self.agent_name, &job.to_json()).await?;
+        tracing::warn!({ field::EVENT } = event::AGENT_REDISPATCHED, { field::CALL } = %job.call_id, "an agent was sent for again");
         Ok(())
     }
 

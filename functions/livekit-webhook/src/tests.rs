@@ -107,3 +107,22 @@ async fn without_a_table_livekit_is_asked_to_send_it_again() {
 fn the_fallback_asks_for_a_repetition() {
     assert_eq!(LivekitWebhook::fallback("/livekit-webhook").status, 503);
 }
+
+#[tokio::test]
+async fn a_caller_for_whom_nobody_was_sent_gets_an_agent() {
+    let world = World::start().await;
+    world.open_call().await;
+    let function = world.function::<LivekitWebhook>();
+    // The sample's LiveKit knows of no dispatch.
+    assert_eq!(world.send(&function, &event("caller-joined")).await.status, 204);
+    assert_eq!(world.livekit.asked(), ["ListRooms", "CreateDispatch"]);
+}
+
+#[tokio::test]
+async fn a_livekit_that_does_not_say_loses_no_event() {
+    let world = World::with_livekit(samples::Behaviour::Refuses).await;
+    world.open_call().await;
+    let function = world.function::<LivekitWebhook>();
+    assert_eq!(world.send(&function, &event("caller-joined")).await.status, 204);
+    assert!(world.shown(&samples::call()).await.contains("state: \"ringing\""));
+}

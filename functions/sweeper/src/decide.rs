@@ -84,7 +84,7 @@ fn in_room(record: &CallRecord, room: &Room, age_s: u64) -> Action {
     match room {
         Room::Unknown => Action::Leave,
         Room::Here { caller: true, agent: true } => Action::Leave,
-        Room::Here { caller: true, agent: false } => job(record).map_or(Action::Leave, Action::Redispatch),
+        Room::Here { caller: true, agent: false } => record.job().map_or(Action::Leave, Action::Redispatch),
         // The caller's leg is not there, or not there yet.
         Room::Here { caller: false, .. } | Room::Absent => match record.state {
             CallState::Active => Action::Close(EndReason::Lost),
@@ -96,16 +96,6 @@ fn in_room(record: &CallRecord, room: &Room, age_s: u64) -> Action {
 
 fn rang_out(record: &CallRecord, age_s: u64) -> bool {
     record.state != CallState::Active && age_s > RINGING_S
-}
-
-fn job(record: &CallRecord) -> Option<JobMetadata> {
-    Some(JobMetadata {
-        call_id: record.call_id.clone(),
-        provider: record.provider?,
-        caller: record.caller.clone()?,
-        number: record.number.clone()?,
-        agent_id: record.agent_id.clone()?,
-    })
 }
 
 /// Closes a call by our own guess.

@@ -15,6 +15,7 @@ use crate::fact::Fact;
 use crate::facts::Facts;
 use crate::fault::Whose;
 use crate::id::{AgentId, CallId};
+use crate::job::JobMetadata;
 use crate::phone::{Caller, E164};
 use crate::road::{Direction, Provider, Road};
 use crate::time::WallTime;
@@ -89,6 +90,18 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
+    /// What an agent must know to answer the call; nothing when it is not known who calls whom.
+    #[must_use]
+    pub fn job(&self) -> Option<JobMetadata> {
+        Some(JobMetadata {
+            call_id: self.call_id.clone(),
+            provider: self.provider?,
+            caller: self.caller.clone()?,
+            number: self.number.clone()?,
+            agent_id: self.agent_id.clone()?,
+        })
+    }
+
     /// Folds facts into the record: a pure function of the set. Nothing for no facts.
     #[must_use]
     pub fn of(call_id: &CallId, facts: &Facts) -> Option<Self> {

@@ -216,7 +216,7 @@ async fn within<T>(
     deadline: Duration,
     asked: impl Future<Output = ServiceResult<T>>,
 ) -> Result<T, LiveKitError> {
-    match tokio::time::timeout(deadline, asked).await {
+    match tokio::time::timeout(deadline, Box::pin(asked)).await {
         Ok(answer) => answer.map_err(|error| LiveKitError::of(verb, error)),
         Err(_) => Err(LiveKitError::Deadline { verb, deadline }),
     }

@@ -14,6 +14,8 @@ pub enum Behaviour {
     Refuses,
     /// Takes requests and never answers.
     Hangs,
+    /// Works, but for the first request of this method, which it never answers.
+    LosesFirst(&'static str),
 }
 
 /// A server on a free port; it ends with its runtime.
@@ -50,11 +52,15 @@ impl LiveKitServer {
 
 async fn serve(mut stream: TcpStream, behaviour: Behaviour, asked: Arc<Mutex<Vec<String>>>) {
     while let Some(path) = request(&mut stream).await {
-        if let Ok(mut asked) = asked.lock() {
-            asked.push(path.rsplit('/').next().unwrap_or_default().to_owned());
-        }
+        let method = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let is_first = asked.lock().is_ok_and(|mut asked| {
+            let is_first = !asked.contains(&method);
+            asked.push(method.clone());
+            is_first
+        });
         let answer: &[u8] = match behaviour {
-            Behaviour::Works => {
+            Behaviour::LosesFirst(lost) if is_first && lost == method => std::future::pending().await,
+            Behaviour::Works | Behaviour::LosesFirst(_) => {
                 b"HTTP/1.1 200 OK\r\ncontent-type: application/protobuf\r\ncontent-length: 0\r\n\r\n"
             }
             Behaviour::Refuses => {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{
     AgentConfig, Arrival, CallId, Caller, Config as _, Direction, E164, Fact, Heartbeat, JobMetadata,
-    NumberConfig, Provider, Road, WallTime, WorkerId, Write,
+    NumberConfig, Provider, Road, Seat, WallTime, WorkerId, Write,
 };
 use lambda::{Function, HttpEvent, Parts, Reply, Request, Settings};
 use serde_json::Value;
@@ -114,12 +114,25 @@ impl World {
 
     /// A sign of life of a container.
     pub async fn beats(&self, capacity: u32) {
+        self.beats_from(capacity, None).await;
+    }
+
+    /// The same of one to whom calls can be announced.
+    ///
+    /// # Panics
+    /// Never: the sample's names are good.
+    pub async fn beats_seated(&self, capacity: u32) {
+        let worker = WorkerId::new("worker-1").expect("an id");
+        self.beats_from(capacity, Some(Seat::of(&worker, "ringdown").expect("a seat"))).await;
+    }
+
+    async fn beats_from(&self, capacity: u32, seat: Option<Seat>) {
         let beat = Heartbeat {
             worker: WorkerId::new("worker-1").expect("an id"),
             version: "sample".to_owned(),
             capacity,
             active: 0,
-            seat: None,
+            seat,
             // Only a later beat counts.
             at: now().plus_millis(self.beats.fetch_add(1, Ordering::Relaxed)),
         };

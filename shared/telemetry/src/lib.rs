@@ -90,6 +90,13 @@ pub mod metric {
     pub const TURNS_TOTAL: &str = "ringdown_turns_total";
     /// Lateness of the 20 ms tick, milliseconds.
     pub const TICK_LATE_MS: &str = "ringdown_tick_late_ms";
+    /// Frames of 20 ms, by kind: received, lost, concealed, dropped (late), sent, skipped (not sent, as the media thread
+    /// was late).
+    pub const FRAMES_TOTAL: &str = "ringdown_frames_total";
+    /// Data messages nobody took.
+    pub const DATA_DROPPED_TOTAL: &str = "ringdown_data_dropped_total";
+    /// Connections to rooms that were made again.
+    pub const REJOINS_TOTAL: &str = "ringdown_rejoins_total";
     /// Requests to vendors, by `kind`, `vendor` and `outcome`.
     pub const VENDOR_REQUESTS_TOTAL: &str = "ringdown_vendor_requests_total";
     /// Panics caught in calls.

@@ -85,9 +85,9 @@ impl Voice {
     }
 
     /// Keeps a phrase that was synthesised whole.
-    fn remember(&mut self, id: SayId) {
+    fn remember(&mut self, id: SayId, at: usize) {
         let Some(utterance) = self.find(id) else { return };
-        let (text, Source::Vendor { at, .. }) = (utterance.text(), utterance.source) else { return };
+        let text = utterance.text();
         let clip = utterance.take_recording();
         if let (Some(clip), Some(key)) = (clip, ClipKey::new(&self.setup.chain[at], &text)) {
             self.setup.clips.put(key, clip);
@@ -127,25 +127,37 @@ impl Voice {
         match event.kind {
             EventKind::Audio { sample_rate, samples } => self.hear(id, sample_rate, &samples).await,
             EventKind::Chars(chars) => {
-                let words = self.find(id).map(|u| u.spell(&chars)).unwrap_or_default();
-                self.tell_words(id, words).await;
-            }
-            EventKind::Done => {
-                if let Some(Source::Vendor { at, .. }) = self.find(id).map(|utterance| utterance.source) {
-                    self.setup.vendors.worked(Kind::Tts, &self.places[at]);
-                }
-                let last = self.find(id).and_then(Utterance::last_word);
-                self.tell_words(id, last.into_iter().collect()).await;
-                self.remember(id);
                 if let Some(utterance) = self.find(id) {
-                    utterance.complete();
-                    let duration_ms = samples_ms(utterance.appended + utterance.waiting.len());
-                    self.tell(id, SayEvent::Synthesised { duration_ms }).await;
+                    utterance.spell(&chars);
                 }
-                self.pump().await;
+                self.tell_ready_words(id).await;
             }
+            EventKind::Done => self.done(id).await,
             EventKind::Failed(fault) => self.failed(id, fault).await,
         }
+    }
+
+    /// The vendor has made all of it.
+    async fn done(&mut self, id: SayId) {
+        let Some(utterance) = self.find(id) else { return };
+        let source = utterance.source;
+        utterance.last_word();
+        utterance.complete();
+        self.tell_ready_words(id).await;
+        if let Source::Vendor { at, .. } = source {
+            self.setup.vendors.worked(Kind::Tts, &self.places[at]);
+            self.remember(id, at);
+        }
+        if let Some(utterance) = self.find(id) {
+            let duration_ms = samples_ms(utterance.appended + utterance.waiting.len());
+            self.tell(id, SayEvent::Synthesised { duration_ms }).await;
+        }
+        self.pump().await;
+    }
+
+    async fn tell_ready_words(&mut self, id: SayId) {
+        let words = self.find(id).map(Utterance::ready_words).unwrap_or_default();
+        self.tell_words(id, words).await;
     }
 
     async fn tell_words(&mut self, id: SayId, words: Vec<dialogue::WordTime>) {
@@ -159,10 +171,10 @@ impl Voice {
         let first = utterance.hear(sample_rate, samples);
         // The ring first, the news after.
         self.pump().await;
-        if !first {
-            return;
+        if first {
+            self.tell(id, SayEvent::FirstByte).await;
         }
-        self.tell(id, SayEvent::FirstByte).await;
+        self.tell_ready_words(id).await;
     }
 
     /// The vendor lost an utterance: what comes next depends on whether the caller may have heard some of it.

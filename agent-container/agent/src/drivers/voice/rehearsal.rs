@@ -72,11 +72,11 @@ async fn synthesise(
             EventKind::Audio { sample_rate, samples } => {
                 phrase.hear(sample_rate, &samples);
             }
-            EventKind::Chars(chars) => {
-                phrase.spell(&chars);
-            }
+            EventKind::Chars(chars) => phrase.spell(&chars),
             EventKind::Done => {
                 phrase.last_word();
+                phrase.complete();
+                phrase.ready_words();
                 return Ok(());
             }
             EventKind::Failed(fault) => return Err(fault),

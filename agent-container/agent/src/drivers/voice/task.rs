@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use audio::PlayoutFeed;
-use dialogue::{Input, SayChunk, SayEvent, SayId, SayKind};
+use dialogue::{Input, SayChunk, SayEvent, SayId};
 use reqwest::Client;
 use speech::{Fault, TtsConfig};
 use tokio::sync::{Notify, mpsc};
@@ -144,9 +144,7 @@ impl Voice {
             Command::Resume(id) => self.setup.feed.resume(speech_id(id)),
             Command::Hush(id) => self.hush(id).await,
             Command::LiveBegin(id) => {
-                let mut utterance = Utterance::new(id, SayKind::Reply);
-                utterance.source = Source::Live;
-                self.queue.push_back(utterance);
+                self.queue.push_back(Utterance::live(id));
             }
             Command::LiveAudio { id, sample_rate, samples } => self.hear(id, sample_rate, &samples).await,
             Command::LiveEnd(id) => {

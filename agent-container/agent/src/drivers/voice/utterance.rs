@@ -1,6 +1,6 @@
 //! One thing the agent says: its words, its audio until the ring takes it, and who synthesises it.
 
-use audio::{PIPELINE_HZ, Resampler};
+use audio::{LeadTrim, PIPELINE_HZ, Resampler};
 use dialogue::{SayId, SayKind, WordTime};
 use speech::{Attempt, ContextId, Kind, SpokenChar};
 use tokio::time::Instant;
@@ -58,6 +58,10 @@ pub(super) struct Utterance {
     /// When the vendor was last heard of, or asked.
     pub(super) since: Instant,
     resampler: Option<(u32, Resampler)>,
+    /// Takes the silence before the speech away.
+    lead: LeadTrim,
+    /// Words whose times are not known before the end of that silence.
+    early: Vec<WordTime>,
     /// All of it so far, for phrases.
     recording: Option<Clip>,
 }
@@ -82,8 +86,20 @@ impl Utterance {
             words: Words::default(),
             since: Instant::now(),
             resampler: None,
+            lead: LeadTrim::default(),
+            early: Vec::new(),
             recording: (kind != SayKind::Reply).then(Clip::default),
         }
+    }
+
+    /// One of a speech-to-speech session, which wants to know how much of its own audio was heard: all of it
+    /// is played.
+    #[must_use]
+    pub(super) fn live(id: SayId) -> Self {
+        let mut utterance = Self::new(id, SayKind::Reply);
+        utterance.source = Source::Live;
+        utterance.lead.finish(&mut utterance.waiting);
+        utterance
     }
 
     /// All its words.
@@ -100,28 +116,46 @@ impl Utterance {
             let Ok(resampler) = Resampler::new(sample_rate, PIPELINE_HZ) else { return false };
             self.resampler = Some((sample_rate, resampler));
         }
-        let before = self.waiting.len();
         if let Some((_, resampler)) = &mut self.resampler {
-            resampler.push(samples, &mut self.waiting);
-        }
-        if let Some(clip) = &mut self.recording {
-            clip.samples.extend_from_slice(&self.waiting[before..]);
+            let mut resampled = Vec::new();
+            resampler.push(samples, &mut resampled);
+            self.take(|lead, waiting| lead.push(&resampled, waiting));
         }
         !samples.is_empty() && !std::mem::replace(&mut self.sounded, true)
     }
 
-    /// Takes the times of characters; gives the words they complete.
-    pub(super) fn spell(&mut self, chars: &[SpokenChar]) -> Vec<WordTime> {
-        let words = self.words.push(chars);
-        self.note_words(&words);
-        words
+    /// What the trimmed lead lets through, for the ring and for the recording.
+    fn take(&mut self, pass: impl FnOnce(&mut LeadTrim, &mut Vec<i16>)) {
+        let before = self.waiting.len();
+        pass(&mut self.lead, &mut self.waiting);
+        if let Some(clip) = &mut self.recording {
+            clip.samples.extend_from_slice(&self.waiting[before..]);
+        }
     }
 
-    /// The last word, when no more characters come.
-    pub(super) fn last_word(&mut self) -> Option<WordTime> {
-        let word = self.words.finish();
-        self.note_words(word.as_slice());
-        word
+    /// Takes the times of characters; [`Self::ready_words`] gives the words they complete.
+    pub(super) fn spell(&mut self, chars: &[SpokenChar]) {
+        self.early.extend(self.words.push(chars));
+    }
+
+    /// The last word is whole, as no more characters come.
+    pub(super) fn last_word(&mut self) {
+        self.early.extend(self.words.finish());
+    }
+
+    /// Words that are complete, with times in the audio as it is played; none before its sound begins.
+    pub(super) fn ready_words(&mut self) -> Vec<WordTime> {
+        if !self.lead.is_over() {
+            return Vec::new();
+        }
+        let lead_ms = self.lead.dropped_ms();
+        let mut words = std::mem::take(&mut self.early);
+        for word in &mut words {
+            word.start_ms = word.start_ms.saturating_sub(lead_ms);
+            word.end_ms = word.end_ms.saturating_sub(lead_ms);
+        }
+        self.note_words(&words);
+        words
     }
 
     fn note_words(&mut self, words: &[WordTime]) {
@@ -142,9 +176,12 @@ impl Utterance {
 
     /// No more audio comes.
     pub(super) fn complete(&mut self) {
-        if let Some((_, resampler)) = &mut self.resampler {
-            resampler.finish(&mut self.waiting);
+        if let Some((_, mut resampler)) = self.resampler.take() {
+            let mut rest = Vec::new();
+            resampler.finish(&mut rest);
+            self.take(|lead, waiting| lead.push(&rest, waiting));
         }
+        self.take(LeadTrim::finish);
         self.source = Source::Complete;
     }
 
@@ -153,6 +190,8 @@ impl Utterance {
         self.waiting.clear();
         self.resampler = None;
         self.words = Words::default();
+        self.lead = LeadTrim::default();
+        self.early.clear();
         self.recording = self.is_phrase().then(Clip::default);
         self.sounded = false;
         self.sent = 0;
