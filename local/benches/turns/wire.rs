@@ -77,7 +77,7 @@ pub(crate) async fn measure(side: &Side<'_>, calls: usize, rounds: usize, report
             let complaints = placed.call.outcome.complaints();
             wire.faults.extend(complaints.iter().map(|complaint| (*complaint).to_owned()));
             wire.utterances += LINES.len();
-            replies.extend(placed.call.heard.replies_ms.iter().map(|&ms| ms as f64 - CONFIGURED_MS as f64));
+            replies.extend(placed.call.heard.replies_ms().iter().map(|&ms| ms as f64 - CONFIGURED_MS as f64));
             gaps.extend(speech_gaps(placed)?);
         }
     }
