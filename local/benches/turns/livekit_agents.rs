@@ -52,6 +52,7 @@ pub(crate) fn beat(store: Store) -> Result<JoinHandle<()>> {
                 version: "1.8.9".to_owned(),
                 capacity: 150,
                 active: 0,
+                seat: None,
                 at,
             };
             if let Err(error) = store.apply(vec![Write::PutHeartbeat(beat)], at).await {
