@@ -106,6 +106,15 @@ impl Default for AgentLimits {
     }
 }
 
+/// What can turn speech into text; `speech` speaks these protocols. `-` may stand for `_`.
+pub const STT_VENDORS: [&str; 5] = ["deepgram", "deepgram_flux", "assemblyai", "openai", "groq"];
+/// Whose language models can be asked. `openai` is every endpoint with its chat completions, too.
+pub const LLM_VENDORS: [&str; 3] = ["openai", "anthropic", "groq"];
+/// What can turn text into speech.
+pub const TTS_VENDORS: [&str; 4] = ["elevenlabs", "deepgram", "openai", "groq"];
+/// What can hear and speak by itself.
+pub const S2S_VENDORS: [&str; 1] = ["openai"];
+
 /// Vendors by kind, the first asked first, the others when it fails. With `s2s` the other three may
 /// be empty; without it each must name at least one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -129,7 +138,7 @@ pub struct Vendors {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VendorChoice {
-    /// As `deepgram`, `openai`, `elevenlabs`; the `speech` crate knows the list.
+    /// One of [`STT_VENDORS`], [`LLM_VENDORS`], [`TTS_VENDORS`] or [`S2S_VENDORS`].
     pub vendor: String,
     /// The vendor's name of the model.
     pub model: String,
@@ -222,21 +231,27 @@ impl AgentLimits {
 
 impl Vendors {
     fn validate(&self) -> Result<(), Invalid> {
-        let kinds = [("stt", &self.stt), ("llm", &self.llm), ("tts", &self.tts)];
-        for (kind, choices) in kinds {
+        let kinds = [
+            ("stt", &self.stt, &STT_VENDORS[..]),
+            ("llm", &self.llm, &LLM_VENDORS),
+            ("tts", &self.tts, &TTS_VENDORS),
+        ];
+        for (kind, choices, known) in kinds {
             let enough = self.s2s.is_some() || !choices.is_empty();
             require(enough, kind, "must name at least one vendor unless s2s does")?;
             for (i, choice) in choices.iter().enumerate() {
-                choice.validate().map_err(|invalid| invalid.within(&format!("{kind}[{i}]")))?;
+                choice.validate(known).map_err(|invalid| invalid.within(&format!("{kind}[{i}]")))?;
             }
         }
-        self.s2s.iter().try_for_each(|choice| choice.validate().map_err(|invalid| invalid.within("s2s")))
+        let s2s = self.s2s.iter().map(|choice| choice.validate(&S2S_VENDORS));
+        s2s.map(|valid| valid.map_err(|invalid| invalid.within("s2s"))).collect()
     }
 }
 
 impl VendorChoice {
-    fn validate(&self) -> Result<(), Invalid> {
-        require(!self.vendor.is_empty(), "vendor", "must not be empty")?;
+    fn validate(&self, known: &[&str]) -> Result<(), Invalid> {
+        let name = self.vendor.replace('-', "_");
+        require(known.contains(&name.as_str()), "vendor", &format!("must be one of {}", known.join(", ")))?;
         require(!self.model.is_empty(), "model", "must not be empty")
     }
 }

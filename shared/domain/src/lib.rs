@@ -72,7 +72,10 @@ mod user;
 mod voice;
 mod write;
 
-pub use agent::{AgentConfig, AgentLimits, Tool, ToolClass, VendorChoice, Vendors};
+pub use agent::{
+    AgentConfig, AgentLimits, LLM_VENDORS, S2S_VENDORS, STT_VENDORS, TTS_VENDORS, Tool, ToolClass,
+    VendorChoice, Vendors,
+};
 pub use call_record::{CallRecord, CallState};
 pub use callback::Callback;
 pub use end_reason::EndReason;

@@ -90,6 +90,9 @@ fn an_agent_is_refused_by_the_field_that_is_wrong() {
     check("/vendors/llm", json!([{"vendor": "openai", "model": ""}]), "vendors.llm[0].model");
     check("/vendors/tts", json!([{"model": "m"}]), "vendors.tts[0].vendor");
     check("/vendors/tts", json!([{"vendor": "", "model": "m"}]), "vendors.tts[0].vendor");
+    check("/vendors/tts", json!([{"vendor": "anthropic", "model": "m"}]), "vendors.tts[0].vendor");
+    check("/vendors/stt", json!([{"vendor": "deepgram-flux", "model": "m"}]), "accepted");
+    check("/vendors/s2s", json!({"vendor": "deepgram", "model": "m"}), "vendors.s2s.vendor");
     check("/tools", json!([good]), "accepted");
     check("/tools", json!([good, good]), "tools[1].name");
     check("/tools", json!([tool("find it", "https://a.example")]), "tools[0].name");

@@ -315,3 +315,23 @@ impl<'a> Choice<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<T: serde::de::DeserializeOwned + serde::Serialize>(names: &[&str]) {
+        for &name in names {
+            let protocol: T = serde_json::from_value(Value::from(name)).unwrap();
+            assert_eq!(serde_json::to_value(protocol).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn every_vendor_that_may_be_configured_is_spoken() {
+        check::<SttVendor>(&domain::STT_VENDORS);
+        check::<Vendor>(&domain::LLM_VENDORS);
+        check::<speech::TtsVendor>(&domain::TTS_VENDORS);
+        assert_eq!(domain::S2S_VENDORS, [Vendor::OpenAi.name()]);
+    }
+}
