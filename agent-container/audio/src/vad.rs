@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The network calls a window of 32 ms speech when a word ends in it, and often the next one too. Silence therefore counts from where
-//! the level fell to that of the line, by up to 64 ms, where that was earlier ([`Hush`](hush::Hush)).
+//! the level fell to that of the line, by up to 64 ms, where that was earlier (`hush.rs`).
 //!
 //! A single inactive window resets `speech`, so `min_speech` means consecutive activity. The caller stopped
 //! speaking `silence_ms` before [`VadEdge::Ended`], not at it.
