@@ -34,6 +34,8 @@ use crate::supervisor::StreamCall;
 const ADMITTED_WITHIN: Duration = Duration::from_secs(5);
 /// Ticks without a mark after which what was sent counts as played: 1 s, far more than is ever sent ahead.
 const HELD_TICKS: u32 = 50;
+/// Bytes read at once: several of a carrier's messages.
+const READ_BYTES: usize = 4 << 10;
 /// Tickets remembered as used; they expire by themselves after two minutes.
 const USED_TICKETS: usize = 10_000;
 
@@ -113,6 +115,8 @@ async fn upgrade(
         return StatusCode::FORBIDDEN.into_response();
     }
     upgrade
+        // The library zeroes as much before each read.
+        .read_buffer_size(READ_BYTES)
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
         .on_upgrade(move |socket| serve(streams, socket))
