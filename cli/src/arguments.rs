@@ -106,6 +106,18 @@ pub(crate) enum CallVerb {
         /// The carrier's id of the call (`CallSid`).
         call: CallId,
     },
+    /// Fetch the message that the caller left, as WAV. Needs the carrier's account in the environment:
+    /// TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKENS.
+    Message {
+        /// The carrier's id of the call (`CallSid`).
+        call: CallId,
+        /// Where to write it. Default: the recording's id and `.wav`, here.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Delete it at the carrier when it is written.
+        #[arg(long)]
+        delete: bool,
+    },
 }
 
 impl Arguments {

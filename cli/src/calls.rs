@@ -1,4 +1,4 @@
-//! `ringdown calls list|show`.
+//! `ringdown calls list|show|message`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,6 +8,7 @@ use store::Store;
 use crate::arguments::CallVerb;
 use crate::call_view::CallView;
 use crate::failure::Failure;
+use crate::message::{self, Wish};
 use crate::output::Output;
 
 /// The fields a list shows to people.
@@ -37,10 +38,14 @@ pub(crate) async fn run(store: &Store, verb: CallVerb, output: &Output) -> Resul
             let view = CallView::new(stored.record, stored.has_slot);
             output.one(&view.with_story(&stored.facts, &sessions?))
         }
+        CallVerb::Message { call, out, delete } => {
+            message::fetch(store, &call, Wish { file: out, delete }, output).await
+        }
     }
 }
 
-fn now() -> WallTime {
+/// The wall clock.
+pub(crate) fn now() -> WallTime {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     WallTime::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
 }

@@ -29,6 +29,18 @@ pub(crate) enum Failure {
         /// The system's word.
         error: std::io::Error,
     },
+    /// Nobody can be asked for a message.
+    #[error("the environment has no account at this call's carrier")]
+    NoAccount,
+    /// The carrier's name of a recording is none that can be asked for.
+    #[error("the recording cannot be asked for: {0}")]
+    Recording(#[from] carrier::rest::RestError),
+    /// There is no message to be had.
+    #[error(transparent)]
+    Download(#[from] carrier_api::DownloadError),
+    /// It is written, and still at the carrier.
+    #[error("{0} is written, but the carrier did not delete it")]
+    NotDeleted(String),
     /// Nobody said which table.
     #[error(
         "no table: no local stack is running (`cargo xtask up --detach` starts one), and TABLE_NAME does \

@@ -2,7 +2,7 @@
 //! AWS.
 //!
 //! * `ringdown numbers|agents|voices|users list|show|set|remove`
-//! * `ringdown calls list|show <CALL>`
+//! * `ringdown calls list|show|message <CALL>`
 //!
 //! With `--json` one JSON value is written to standard output; its field names are stable. A
 //! configuration's are those of the `domain` crate's types, a call's are told by
@@ -16,6 +16,7 @@ mod call_view;
 mod calls;
 mod configurations;
 mod failure;
+mod message;
 mod output;
 mod table_place;
 

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use domain::{
-    CallId, Caller, CarrierStatus, Direction, E164, Fact, Leg, LegStatus, Provider, Report, Road, Write,
+    CallId, Caller, CarrierStatus, Direction, E164, Fact, Leg, LegStatus, Provider, Report, Road,
+    VoicemailEvent, Write,
 };
+use samples::{CarrierAnswer, CarrierServer};
 use serde_json::{Value, json};
 use store::{Store, client, table};
 
@@ -14,6 +16,7 @@ use store::{Store, client, table};
 struct Desk {
     store: Store,
     stack: PathBuf,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Desk {
@@ -26,7 +29,7 @@ impl Desk {
         let stack = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
         let description = json!({"dynamodb_url": url, "table": "ringdown", "number": "+15550100100"});
         std::fs::write(&stack, description.to_string()).unwrap();
-        Self { store: Store::new(client, "ringdown"), stack }
+        Self { store: Store::new(client, "ringdown"), stack, environment: Vec::new() }
     }
 
     async fn seeded(name: &str) -> Self {
@@ -45,6 +48,7 @@ impl Desk {
     async fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringdown"));
         command.arg("--local").arg("--stack").arg(&self.stack).args(arguments).env_remove("TABLE_NAME");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         // The emulator answers on this test's runtime.
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
     }
@@ -137,15 +141,13 @@ async fn a_refusal_names_the_field() {
     check(&["calls", "show", "CA404"], None, "call CA404 does not exist").await;
 }
 
-#[tokio::test]
-async fn a_call_is_listed_and_shown_with_its_stable_names() {
-    let desk = Desk::seeded("calls").await;
-    let now = domain::WallTime::from_millis(
-        u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap(),
-    );
-    let begun = now.minus_secs(100);
-    let id = CallId::new("CA0123456789abcdef0123456789abcdef").unwrap();
-    let arrival = domain::Arrival {
+fn now() -> domain::WallTime {
+    let since_1970 = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    domain::WallTime::from_millis(u64::try_from(since_1970).unwrap())
+}
+
+fn arrival() -> domain::Arrival {
+    domain::Arrival {
         provider: Provider::Twilio,
         direction: Direction::Inbound,
         caller: Caller::parse("+15550100123"),
@@ -153,14 +155,22 @@ async fn a_call_is_listed_and_shown_with_its_stable_names() {
         agent: Some("reception".parse().unwrap()),
         road: Road::Sip,
         turned_away: None,
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_listed_and_shown_with_its_stable_names() {
+    let desk = Desk::seeded("calls").await;
+    let now = now();
+    let begun = now.minus_secs(100);
+    let id = CallId::new("CA0123456789abcdef0123456789abcdef").unwrap();
     let (leg, status, sequence) = (Leg::Parent, CarrierStatus::Completed, Some(2));
     let ended = LegStatus { leg, status, sequence, duration_s: Some(37), sip_code: None };
     let job: domain::JobId = "AJ_1".parse().unwrap();
     let add = |fact| Write::AddFact { call: id.clone(), fact };
     let writes = vec![
         Write::OpenCall { call: id.clone(), plan: "{}".to_owned() },
-        add(Fact::arrived(begun, arrival)),
+        add(Fact::arrived(begun, arrival())),
         add(Fact::agent(begun.plus_secs(2), job.clone(), Report::CallerActive)),
         add(Fact::agent(begun.plus_secs(39), job, Report::Summary { json: r#"{"turns": 3}"#.to_owned() })),
     ];
@@ -203,4 +213,53 @@ async fn without_a_table_it_says_what_to_do() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("cargo xtask up") && text.contains("TABLE_NAME"), "{text}");
+}
+
+const RECORDING: &str = "RE00000000000000000000000000000001";
+
+/// A desk with a call whose caller left a message, at a carrier that answers so.
+async fn with_message(name: &str, answers: Vec<CarrierAnswer>) -> (Desk, CarrierServer) {
+    let mut desk = Desk::new(name).await;
+    let carrier = CarrierServer::start(answers).await;
+    desk.environment = vec![
+        ("TWILIO_ACCOUNT_SID", "AC1".to_owned()),
+        ("TWILIO_AUTH_TOKENS", "new,old".to_owned()),
+        ("TWILIO_API_BASE_URL", carrier.url.clone()),
+    ];
+    let call: CallId = "CA1".parse().unwrap();
+    let left = VoicemailEvent { recording: Some(RECORDING.to_owned()), duration_s: Some(7), again: false };
+    let now = now();
+    let facts = [Fact::voicemail(now, Provider::Twilio, 0, left), Fact::arrived(now, arrival())];
+    let writes = facts.map(|fact| Write::AddFact { call: call.clone(), fact });
+    desk.store.apply(writes.into(), now).await.unwrap();
+    (desk, carrier)
+}
+
+#[tokio::test]
+async fn a_message_is_fetched_by_its_call() {
+    let sound = CarrierAnswer::says(200, "RIFF sound");
+    let (desk, carrier) = with_message("message", vec![sound, CarrierAnswer::says(204, "")]).await;
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("message.wav");
+    let told = desk.json(&["calls", "message", "CA1", "--out", file.to_str().unwrap(), "--delete"]).await;
+    assert_eq!(
+        (&told["recording"], &told["bytes"], &told["deleted"]),
+        (&json!(RECORDING), &json!(10), &json!(true))
+    );
+    assert_eq!(std::fs::read(&file).unwrap(), b"RIFF sound");
+    let asked: Vec<String> =
+        carrier.asked().iter().map(|request| format!("{} {}", request.method, request.path)).collect();
+    let path = format!("/2010-04-01/Accounts/AC1/Recordings/{RECORDING}");
+    assert_eq!(asked, [format!("GET {path}"), format!("DELETE {path}.json")]);
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_had_is_said_so() {
+    let (mut desk, _carrier) = with_message("no-message", vec![CarrierAnswer::says(401, "")]).await;
+    let (error, _) = desk.refused(&["calls", "message", "CA1"]).await;
+    assert_eq!(error, "the carrier refuses our credentials");
+    desk.environment.clear();
+    let (error, _) = desk.refused(&["calls", "message", "CA1"]).await;
+    assert_eq!(error, "the environment has no account at this call's carrier");
+    let (error, _) = desk.refused(&["calls", "message", "CA2"]).await;
+    assert_eq!(error, "call CA2 does not exist");
 }

@@ -76,6 +76,32 @@ mod tests {
         assert_eq!(find(&method, path).map(|route| route.function), function);
     }
 
+    /// What stands in `text` between `before` and `after`.
+    #[track_caller]
+    fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+        let rest = text.split_once(before).unwrap_or_else(|| panic!("no {before} in\n{text}")).1;
+        rest.split_once(after).unwrap_or_else(|| panic!("no {after} in\n{rest}")).0
+    }
+
+    #[test]
+    fn the_routes_are_those_of_the_template() {
+        let template = include_str!("../../template.yaml");
+        let resource = |name: &str| {
+            let start = template.find(&format!("\n  {name}:\n")).unwrap_or_else(|| panic!("no {name}"));
+            let rest = &template[start + 1..];
+            let end = rest.match_indices("\n  ").find(|(at, _)| !rest[at + 3..].starts_with(' '));
+            &rest[..end.map_or(rest.len(), |(at, _)| at)]
+        };
+        let routes = template.split("RouteKey: \"").skip(1).map(|rest| {
+            let (key, target) = (rest.split('"').next().unwrap(), between(rest, "integrations/${", "}"));
+            let function = between(resource(target), "IntegrationUri: !GetAtt ", ".Arn");
+            (key.to_owned(), between(resource(function), "Binary: ", " ").to_owned())
+        });
+        let deployed: std::collections::BTreeSet<_> = routes.collect();
+        let ours = ROUTES.iter().map(|route| (route.key(), route.function.to_owned())).collect();
+        assert_eq!(deployed, ours);
+    }
+
     #[test]
     fn a_path_leads_to_its_function_with_its_method_only() {
         check(Method::POST, "/incoming-call", Some("incoming-call"));

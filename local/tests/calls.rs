@@ -1,12 +1,15 @@
 //! Calls through the whole product: signed webhook, function, SIP phone, livekit-sip, livekit-server, agent, record.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "support/shared_stack.rs"]
+mod shared_stack;
 mod support;
 
 use std::time::Duration;
 
 use local::{CallPlan, IncomingCall, place, speech};
-use support::{SOON, closed, dir, stack};
+use shared_stack::stack;
+use support::{SOON, closed, dir};
 
 const CALLER: &str = "+15550100200";
 

@@ -32,7 +32,8 @@ pub(crate) fn tests() -> Result<()> {
     openly("build", &mut cargo(["build", "--workspace", "--bins", "--tests", "--examples"]))
 }
 
-/// Runs `name` of the benches: a `[[bench]]` target with this name, or a program `bench-NAME`.
+/// Runs `name` of the benches, the `[[bench]]` target with this name, with the profile `quick`: whatever has to
+/// be measured as it is deployed is built as such by the bench itself.
 pub(crate) fn bench(name: Option<&str>, arguments: &[String]) -> Result<ExitCode> {
     let benches = benches()?;
     let Some(name) = name else {
@@ -67,7 +68,7 @@ fn names(benches: &[(String, String)]) -> String {
 fn benches() -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for crate_dir in crate_dirs()? {
-        let package = crate_dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let package = package_name(&crate_dir)?;
         let Ok(files) = std::fs::read_dir(crate_dir.join("benches")) else { continue };
         let names = files.filter_map(Result::ok).map(|file| file.path());
         let is_source =
@@ -80,6 +81,22 @@ fn benches() -> Result<Vec<(String, String)>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// The name in a crate's `Cargo.toml`; the folder `cli` has another.
+fn package_name(crate_dir: &std::path::Path) -> Result<String> {
+    let file = crate_dir.join("Cargo.toml");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    named(&text).with_context(|| format!("{} names no package", file.display()))
+}
+
+/// The value of `name` in the section `[package]`.
+fn named(manifest: &str) -> Option<String> {
+    let package = manifest.split("[package]").nth(1)?;
+    let lines = package.lines().take_while(|line| !line.starts_with('['));
+    let value =
+        |line: &str| Some(line.strip_prefix("name")?.trim_start().strip_prefix('=')?.trim().to_owned());
+    lines.filter_map(value).next().map(|name| name.trim_matches('"').to_owned())
 }
 
 fn crate_dirs() -> Result<Vec<std::path::PathBuf>> {
@@ -100,4 +117,20 @@ fn crate_dirs() -> Result<Vec<std::path::PathBuf>> {
 
 fn asks_for_help(arguments: &[String]) -> bool {
     arguments.iter().any(|word| word == "--help" || word == "-h") && find("cargo").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_crate_has_a_name_and_the_functions_a_bench() {
+        let packages: Vec<String> =
+            crate_dirs().unwrap().iter().map(|dir| package_name(dir).unwrap()).collect();
+        for name in ["ringdown", "samples", "incoming-call", "agent", "xtask"] {
+            assert!(packages.iter().any(|package| package == name), "{name} is not in {packages:?}");
+        }
+        assert!(benches().unwrap().contains(&("functions".to_owned(), "samples".to_owned())));
+        assert_eq!(named("[lib]\nname = \"x\"\n"), None);
+    }
 }

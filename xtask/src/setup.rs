@@ -7,6 +7,6 @@ use crate::{python, servers, system};
 /// System packages, Python environment, Go servers.
 pub(crate) fn all() -> Result<()> {
     system::ensure()?;
-    python::ensure()?;
+    python::TOOLS.ensure()?;
     servers::ensure()
 }

@@ -67,6 +67,7 @@ pub struct MediaStreams {
     signature: Option<Arc<StreamSignature>>,
     /// Tickets that were used, until they expire (epoch seconds).
     used: Arc<Mutex<BTreeMap<String, u64>>>,
+    admitted_within: Duration,
 }
 
 impl MediaStreams {
@@ -77,7 +78,14 @@ impl MediaStreams {
         calls: mpsc::Sender<StreamCall>,
         signature: Option<StreamSignature>,
     ) -> Self {
-        Self { tickets, calls, signature: signature.map(Arc::new), used: Arc::default() }
+        let signature = signature.map(Arc::new);
+        Self { tickets, calls, signature, used: Arc::default(), admitted_within: ADMITTED_WITHIN }
+    }
+
+    /// The same with another longest time from the upgrade to a `start` with a good token.
+    #[must_use]
+    pub fn admitted_within(self, admitted_within: Duration) -> Self {
+        Self { admitted_within, ..self }
     }
 
     /// The job a stream is for, when its ticket is good and was not used before.
@@ -124,7 +132,7 @@ async fn upgrade(
 
 async fn serve(streams: MediaStreams, mut socket: WebSocket) {
     let Ok(mut session) = Session::new() else { return };
-    let admitted = timeout(ADMITTED_WITHIN, admission(&streams, &mut session, &mut socket)).await;
+    let admitted = timeout(streams.admitted_within, admission(&streams, &mut session, &mut socket)).await;
     let (start, job) = match admitted {
         Ok(Ok(admitted)) => admitted,
         Ok(Err(why)) => {

@@ -74,11 +74,79 @@ fn keys_and_the_end_are_told() {
 #[test]
 fn what_cannot_be_served_is_refused_and_hiccups_are_endured() {
     let mut session = Session::new().unwrap();
-    assert_eq!(session.receive(&START.replace("8000", "\"16000\"")), Err(Refusal::Format));
+    for (was, is) in
+        [("8000", "\"16000\""), ("audio/x-mulaw", "audio/x-l16"), ("\"channels\":1", "\"channels\":2")]
+    {
+        assert_eq!(session.receive(&START.replace(was, is)), Err(Refusal::Format), "{is}");
+    }
     assert_eq!(session.receive(&" ".repeat(LONGEST_MESSAGE + 1)), Err(Refusal::TooLong));
     assert_eq!(session.receive(r#"{"event":"weather"}"#), Ok(vec![]));
     for _ in 0..NONSENSE_IN_A_ROW {
         assert_eq!(session.receive("{"), Ok(vec![]));
     }
     assert_eq!(session.receive("{"), Err(Refusal::Nonsense));
+}
+
+#[test]
+fn numbers_and_times_may_jump_repeat_and_go_back() {
+    let sent = |sequence: &str, chunk: &str, timestamp: &str| {
+        let payload = STANDARD.encode([0x80; 160]);
+        let media = json!({"track": "inbound", "chunk": chunk, "timestamp": timestamp, "payload": payload});
+        json!({"event": "media", "sequenceNumber": sequence, "streamSid": "MZ1", "media": media}).to_string()
+    };
+    let heard = |numbers: [(&str, &str, &str); 5]| -> usize {
+        let mut session = admitted();
+        numbers.map(|(n, chunk, at)| session.receive(&sent(n, chunk, at)).unwrap().len()).iter().sum()
+    };
+    let even = [("2", "1", "0"), ("3", "2", "20"), ("4", "3", "40"), ("5", "4", "60"), ("6", "5", "80")];
+    let odd = [("2", "1", "0"), ("9", "8", "140"), ("9", "8", "140"), ("3", "2", "20"), ("-", "", "x")];
+    assert_eq!(heard(even), heard(odd));
+}
+
+#[test]
+fn audio_that_is_no_base64_is_passed_over() {
+    let mut session = admitted();
+    let broken = media(&[0x80; 160]).replace("gICA", "****");
+    for _ in 0..NONSENSE_IN_A_ROW {
+        assert_eq!(session.receive(&broken), Ok(vec![]));
+        assert!(session.receive(&media(&[0x80; 160])).is_ok(), "what is sound is heard");
+    }
+    assert_eq!(session.receive(&media(&[])), Ok(vec![]));
+}
+
+#[test]
+fn a_second_start_is_still_the_same_stream() {
+    let mut session = admitted();
+    assert_eq!(session.receive(&START.replace("MZ1", "MZ2")), Ok(vec![]));
+    assert!(session.is_admitted() && session.clear().contains("MZ1"));
+}
+
+#[test]
+fn marks_may_be_unknown_or_cleared_and_are_never_too_many() {
+    let mut session = admitted();
+    let frame = [1000; line::FRAME_SAMPLES];
+    let sent: Vec<String> = (0..200).flat_map(|_| session.speak(&frame)).collect();
+    let mark = |name: &str| json!({"event": "mark", "mark": {"name": name}}).to_string();
+    let marks: Vec<&String> = sent.iter().filter(|message| message.contains("\"mark\"")).collect();
+    assert_eq!(marks.len(), MARKS_UNDER_WAY, "no more are under way at a time");
+    for name in ["", "x", "-1", "99999999999999999999", "0"] {
+        assert_eq!(session.receive(&mark(name)), Ok(vec![]), "{name}");
+    }
+    assert!(session.clear().contains("\"clear\""));
+    let last = session.marks.back().copied().unwrap();
+    assert_eq!(session.receive(&mark(&last.to_string())), Ok(vec![Fact::Played { frames: last }]));
+    assert!(session.marks.is_empty(), "those before it are done too");
+}
+
+#[test]
+fn every_key_is_told_and_others_are_not() {
+    let mut session = admitted();
+    let key = |digit: &str| json!({"event": "dtmf", "dtmf": {"digit": digit, "duration": 120}}).to_string();
+    for digit in ["0", "9", "*", "#", "A", "D"] {
+        let told = Digit::from_char(digit.chars().next().unwrap()).map(Fact::Dtmf);
+        assert_eq!(session.receive(&key(digit)), Ok(vec![told.unwrap()]), "{digit}");
+    }
+    for odd in ["", "E", "x", "\u{1f600}"] {
+        assert_eq!(session.receive(&key(odd)), Ok(vec![]), "{odd}");
+    }
 }

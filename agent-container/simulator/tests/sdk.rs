@@ -1,6 +1,7 @@
 //! The vendors' own SDKs, from PyPI, talk to the simulator: it and our clients do not share one mistake.
 //!
-//! The SDKs live in `<target>/venv-sdk`, made on first use and again when `sdk/requirements.txt` changes.
+//! The SDKs live in `<target>/venv-sdk`, made on first use and again when `xtask/requirements-sdk.txt` changes;
+//! `cargo xtask test` has made it by then.
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
@@ -10,7 +11,7 @@ use std::sync::OnceLock;
 
 use simulator::{Config, Reply, Script, ScriptedTool, Simulator};
 
-const REQUIREMENTS: &str = include_str!("sdk/requirements.txt");
+const REQUIREMENTS: &str = include_str!("../../../xtask/requirements-sdk.txt");
 
 /// Python of the virtual environment with the SDKs.
 fn python() -> &'static Path {
@@ -29,7 +30,7 @@ fn python() -> &'static Path {
         run(
             Command::new(&python)
                 .args(["-m", "pip", "install", "--quiet", "-r"])
-                .arg(script("requirements.txt")),
+                .arg(script("../../../../xtask/requirements-sdk.txt")),
             "the vendors' SDKs come from PyPI by pip: is it reachable?",
         );
         std::fs::write(&mark, REQUIREMENTS).unwrap();

@@ -21,6 +21,11 @@ pub(crate) fn decide(provider: Provider, form: &Form, now: WallTime) -> Result<D
     if webhook::is_recording(form) {
         return webhook::recording(provider, form).map(|recording| recorded(provider, recording, now));
     }
+    if webhook::is_machine_detection(form) {
+        // Whoever answered, person, machine or unknown, hears the same agent, who listens for itself.
+        let call = webhook::machine_detection(provider, form)?;
+        return Ok(Decision { call, writes: Vec::new() });
+    }
     let status = webhook::status(provider, form)?;
     let fact = Fact::status(now, provider, status.leg);
     let writes = vec![Write::AddFact { call: status.call.clone(), fact }];

@@ -67,6 +67,20 @@ async fn one_sequence_number_with_another_body_does_not_undo_the_end() {
 }
 
 #[tokio::test]
+async fn machine_detection_changes_nothing_not_even_after_the_end() {
+    let world = World::start().await;
+    world.open_call().await;
+    let function = world.function::<CallStatus>();
+    world.send(&function, &completed()).await;
+    let ended = world.shown(&samples::call()).await;
+    let cases = samples::all().into_iter().filter(|case| case.function == "call-status");
+    for case in cases.filter(|case| case.name.starts_with("machine-")) {
+        assert_eq!(world.send(&function, &case.event).await.status, 204, "{}", case.name);
+        assert_eq!(world.shown(&samples::call()).await, ended, "{}", case.name);
+    }
+}
+
+#[tokio::test]
 async fn without_a_table_the_carrier_is_asked_to_send_it_again() {
     let world = World::start().await.without_table();
     let reply = world.send(&world.function::<CallStatus>(), &completed()).await;

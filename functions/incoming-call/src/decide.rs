@@ -31,11 +31,15 @@ pub(crate) struct Limits {
     pub(crate) media_streams: bool,
 }
 
-/// What the store found full when it was asked to take the call.
+/// Why the store did not take the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Full {
-    Capacity,
-    Rate,
+pub(crate) enum Obstacle {
+    /// The last place is gone.
+    NoPlace,
+    /// A limit was reached.
+    RateReached,
+    /// The agent that the number names does not exist.
+    NoAgent,
 }
 
 /// What is to be done.
@@ -72,10 +76,11 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Decision {
     }
 }
 
-/// Decides again after the store found something full that had room when it was looked at.
-pub(crate) fn decide_full(situation: &Situation<'_>, full: Full) -> Answer {
-    let choice = match (&situation.known.number, full) {
-        (Some(number), Full::Capacity) => busy(number),
+/// Decides again after the store refused what looked right when it was read.
+pub(crate) fn decide_again(situation: &Situation<'_>, obstacle: Obstacle) -> Answer {
+    let choice = match (&situation.known.number, obstacle) {
+        (Some(number), Obstacle::NoPlace) => busy(number),
+        (Some(number), Obstacle::NoAgent) => voicemail(number, Some(EndReason::BadConfiguration)),
         (_, _) => refused(),
     };
     answer(situation, choice)
@@ -207,7 +212,8 @@ fn answer(situation: &Situation<'_>, choice: Choice) -> Answer {
         Write::OpenCall { call: call.clone(), plan: plan.to_json() },
         Write::AddFact { call: call.clone(), fact: arrived(situation, road, turned_away) },
     ];
-    if road.needs_agent() {
+    if let Some(number) = situation.known.number.as_ref().filter(|_| road.needs_agent()) {
+        writes.push(Write::NeedAgent { agent: number.agent.clone() });
         writes.push(Write::TakeSlot { call: call.clone(), limit: places(situation) });
     }
     if turned_away.is_none() {

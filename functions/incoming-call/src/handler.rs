@@ -13,7 +13,7 @@ use store::{Applied, Query, Refusal, Store, StoreError};
 use telemetry::{event, field};
 
 use crate::announce::{announcement, seat_for};
-use crate::decide::{Answer, Decision, Full, Limits, Situation, decide, decide_full, fall_back, repeat};
+use crate::decide::{Answer, Decision, Limits, Obstacle, Situation, decide, decide_again, fall_back, repeat};
 
 /// Longest wait for the table, each time.
 const STORE_DEADLINE: Duration = Duration::from_millis(1000);
@@ -70,7 +70,11 @@ impl IncomingCall {
         let provider = admitted.provider;
         let incoming = webhook::incoming(provider, &admitted.form).map_err(Reply::bad_form)?;
         let plan = match self.load(&incoming, now).await {
-            Ok(known) => self.carry_out_known(provider, &incoming, &known, now).await,
+            Ok(known) => {
+                let situation =
+                    Situation { provider, incoming: &incoming, known: &known, limits: self.limits, now };
+                self.carry_out(&situation).await
+            }
             Err(error) => {
                 degraded(&incoming, "load", &error);
                 Plan::Voicemail(Voicemail::default())
@@ -83,16 +87,6 @@ impl IncomingCall {
         let query =
             Query { call: &incoming.call, caller: &incoming.caller, number: incoming.number.as_ref() };
         within(self.patience, self.store.incoming(&query, now)).await
-    }
-
-    pub(crate) async fn carry_out_known(
-        &self,
-        provider: Provider,
-        incoming: &Incoming,
-        known: &store::Incoming,
-        now: WallTime,
-    ) -> Plan {
-        self.carry_out(&Situation { provider, incoming, known, limits: self.limits, now }).await
     }
 
     async fn carry_out(&self, situation: &Situation<'_>) -> Plan {
@@ -174,13 +168,14 @@ impl IncomingCall {
     }
 
     async fn refused(&self, situation: &Situation<'_>, answer: Answer, refusal: Refusal) -> Plan {
-        let full = match refusal {
+        let obstacle = match refusal {
             Refusal::AlreadyOpen(call) => return repeat(&call),
-            Refusal::CapacityFull => Full::Capacity,
-            Refusal::RateExceeded(_) => Full::Rate,
+            Refusal::CapacityFull => Obstacle::NoPlace,
+            Refusal::RateExceeded(_) => Obstacle::RateReached,
+            Refusal::UnknownAgent(_) => Obstacle::NoAgent,
             Refusal::AlreadySeen { .. } | Refusal::Forgotten(_) => return Plan::Refuse,
         };
-        let second = decide_full(situation, full);
+        let second = decide_again(situation, obstacle);
         log_answer(situation.provider, &second);
         tokio::join!(self.write_again(situation, second.writes), self.take_back(answer.dispatch));
         second.plan

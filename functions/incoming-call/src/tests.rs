@@ -1,13 +1,13 @@
 //! Every sample event gets its answer; then what events alone do not show.
 
+mod trouble;
+
 use std::collections::BTreeSet;
 
-use carrier::Step;
 use domain::{Provider, Road, RoadShare, Write};
 use lambda::Function as _;
-use samples::{Behaviour, Sent, World, values};
+use samples::{Sent, World, values};
 use serde_json::Value;
-use store::Store;
 
 use crate::handler::IncomingCall;
 
@@ -239,87 +239,12 @@ async fn withheld_callers_are_counted_together() {
 }
 
 #[tokio::test]
-async fn a_livekit_that_refuses_means_voicemail_again_and_again() {
-    let world = World::with_livekit(Behaviour::Refuses).await;
-    let first = ask(&world).await;
-    check(&first, "<Record ", &["road: \"voicemail\"", "place=false"]);
-    assert_eq!(ask(&world).await, first);
-    assert_eq!(world.store.active_calls().await, Ok(0));
-}
-
-#[tokio::test]
-async fn a_livekit_that_is_silent_does_not_hold_the_answer_back() {
-    let world = World::with_livekit(Behaviour::Hangs).await.set("LIVEKIT_DEADLINE_MS", "20");
-    check(&ask(&world).await, "<Sip ", &["road: \"sip\"", "place=true"]);
-}
-
-#[tokio::test]
-async fn a_lost_dispatch_is_asked_for_again_and_the_call_announced_meanwhile() {
-    let lost = Behaviour::LosesFirst("CreateDispatch");
-    let world = World::with_livekit(lost).await.set("LIVEKIT_DEADLINE_MS", "3000");
-    world.beats_seated(10).await;
-    check(&ask(&world).await, "<Sip ", &["road: \"sip\"", "place=true"]);
-    let mut asked = world.livekit.asked();
-    asked.sort_unstable();
-    assert_eq!(asked, ["CreateDispatch", "CreateDispatch", "SendData"]);
-}
-
-#[tokio::test]
-async fn an_announcement_without_an_answer_does_not_hold_the_answer_back() {
-    // The test's LiveKit would be waited for a minute.
-    let world = World::with_livekit(Behaviour::LosesFirst("SendData")).await;
-    world.beats_seated(10).await;
-    let asked = tokio::time::timeout(std::time::Duration::from_secs(30), ask(&world));
-    check(&asked.await.expect("an answer"), "<Sip ", &["road: \"sip\""]);
-}
-
-#[tokio::test]
 async fn a_repeated_webhook_announces_nothing() {
     let world = World::start().await;
     ask(&world).await;
     world.beats_seated(10).await;
     ask(&world).await;
     assert_eq!(world.livekit.asked(), ["CreateDispatch"]);
-}
-
-#[tokio::test]
-async fn without_a_table_the_caller_leaves_a_message() {
-    let world = World::start().await.without_table();
-    let reply = world.send(&world.function::<IncomingCall>(), &arriving(values::CALL, values::CALLER)).await;
-    assert_eq!(reply.status, 200);
-    let ticket = carrier::TicketKey::derive(values::LIVEKIT_SECRET).step(values::CALL, Step::Voicemail(0));
-    assert!(reply.body.contains(&format!("/dial-result/{ticket}")), "{}", reply.body);
-}
-
-#[tokio::test]
-async fn a_table_that_loses_the_write_still_connects_the_caller() {
-    let world = World::start().await;
-    let mut function = world.function::<IncomingCall>();
-    let lost = Store::new(store::client::local("http://127.0.0.1:9"), "ringdown");
-    let reading = std::mem::replace(&mut function.store, lost);
-    let incoming = carrier_incoming();
-    let known = reading
-        .incoming(
-            &store::Query {
-                call: &incoming.call,
-                caller: &incoming.caller,
-                number: incoming.number.as_ref(),
-            },
-            samples::now(),
-        )
-        .await
-        .unwrap();
-    let plan = function.carry_out_known(Provider::Twilio, &incoming, &known, samples::now()).await;
-    assert!(matches!(plan, carrier::Plan::Sip { .. }), "{plan:?}");
-}
-
-fn carrier_incoming() -> carrier::webhook::Incoming {
-    carrier::webhook::Incoming {
-        call: samples::call(),
-        direction: domain::Direction::Inbound,
-        caller: domain::Caller::parse(values::CALLER),
-        number: Some(samples::number()),
-    }
 }
 
 #[tokio::test]

@@ -72,15 +72,16 @@ pub(crate) fn open(
     opened(call, arrival, known, turned_away, limit, fact, now)
 }
 
-/// Opens it as turned away, after the store found no place where there had been one.
-pub(crate) fn open_full(
+/// Opens it as turned away, after the store found no place where there had been one, or no agent.
+pub(crate) fn open_refused(
     call: &CallId,
     arrival: &SipArrival,
     known: &store::Incoming,
+    why: EndReason,
     fact: Fact,
     now: WallTime,
 ) -> Decision {
-    opened(call, arrival, known, Some(EndReason::CapacityFull), 0, fact, now)
+    opened(call, arrival, known, Some(why), 0, fact, now)
 }
 
 fn opened(
@@ -106,7 +107,8 @@ fn opened(
         Write::AddFact { call: call.clone(), fact: Fact::arrived(now, arrived) },
         Write::AddFact { call: call.clone(), fact },
     ];
-    if turned_away.is_none() {
+    if let Some(number) = known.number.as_ref().filter(|_| turned_away.is_none()) {
+        writes.push(Write::NeedAgent { agent: number.agent.clone() });
         writes.push(Write::TakeSlot { call: call.clone(), limit });
     }
     Decision { writes, turned_away: turned_away.is_some() }

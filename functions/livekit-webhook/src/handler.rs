@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use domain::{CallId, Fact, Faulty as _, JobMetadata, RoomName, WallTime};
+use domain::{CallId, EndReason, Fact, Faulty as _, JobMetadata, RoomName, WallTime};
 use lambda::{Function, Parts, Reply, Request, SettingsError, close_if_ended, remove_room};
 use livekit::LiveKitError;
 use livekit::webhook::{Notice, WebhookError, receive};
 use store::{Applied, Query, Refusal, Store, StoreError};
 use telemetry::{event, field};
 
-use crate::decide::{Decision, Need, SipArrival, awaited, decide, need, open, open_full};
+use crate::decide::{Decision, Need, SipArrival, awaited, decide, need, open, open_refused};
 
 /// Longest wait for the table to take a write.
 const STORE_DEADLINE: Duration = Duration::from_millis(3000);
@@ -127,11 +127,15 @@ impl LivekitWebhook {
         let known = self.store.incoming(&query, now).await?;
         let decision = open(call, arrival, &known, self.max_calls, fact.clone(), now);
         let applied = self.store.apply(decision.writes, now).await?;
-        if applied == Applied::Refused(Refusal::CapacityFull) {
-            return self.apply(call, open_full(call, arrival, &known, fact, now), now).await;
-        }
-        self.follow_up(call, &applied, decision.turned_away).await;
-        Ok(())
+        let why = match &applied {
+            Applied::Refused(Refusal::CapacityFull) => EndReason::CapacityFull,
+            Applied::Refused(Refusal::UnknownAgent(_)) => EndReason::BadConfiguration,
+            _ => {
+                self.follow_up(call, &applied, decision.turned_away).await;
+                return Ok(());
+            }
+        };
+        self.apply(call, open_refused(call, arrival, &known, why, fact, now), now).await
     }
 
     async fn follow_up(&self, call: &CallId, applied: &Applied, turned_away: bool) {

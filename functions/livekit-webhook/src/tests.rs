@@ -97,6 +97,17 @@ async fn a_call_by_trunk_is_turned_away_when_every_place_is_taken() {
 }
 
 #[tokio::test]
+async fn a_call_by_trunk_to_a_number_without_its_agent_is_turned_away() {
+    let world = World::start().await;
+    world.loses_its_agent().await;
+    let function = world.function::<LivekitWebhook>();
+    world.send(&function, &event("trunk-caller-joined")).await;
+    let shown = world.shown(&CallId::new(TRUNK_CALL).unwrap()).await;
+    assert!(shown.contains("road: \"busy\"") && shown.contains("place=false"), "{shown}");
+    assert_eq!(world.livekit.asked(), ["DeleteRoom"]);
+}
+
+#[tokio::test]
 async fn without_a_table_livekit_is_asked_to_send_it_again() {
     let world = World::start().await.without_table();
     let reply = world.send(&world.function::<LivekitWebhook>(), &event("caller-joined")).await;

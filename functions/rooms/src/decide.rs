@@ -96,6 +96,7 @@ pub(crate) fn open(
     };
     let writes = vec![
         Write::AddFact { call: call.clone(), fact: Fact::arrived(now, arrival) },
+        Write::NeedAgent { agent: number.agent.clone() },
         Write::TakeSlot { call, limit },
     ];
     Opening { writes, job }

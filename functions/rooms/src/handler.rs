@@ -98,6 +98,9 @@ impl Rooms {
             Applied::Refused(Refusal::CapacityFull) => {
                 return Err(Reply::error(409, "capacity_full", "every place is taken"));
             }
+            Applied::Refused(Refusal::UnknownAgent(_)) => {
+                return Err(Reply::error(409, "unknown_agent", "number: names an agent that does not exist"));
+            }
             Applied::Refused(_) => return Err(Reply::error(409, "over", "this room's call is over")),
         }
         self.send_for_agent(room, &opening.job.to_json()).await?;

@@ -36,6 +36,16 @@ async fn no_room_is_opened_when_every_place_is_taken() {
 }
 
 #[tokio::test]
+async fn no_room_is_opened_for_an_agent_that_does_not_exist() {
+    let world = World::start().await;
+    world.loses_its_agent().await;
+    let reply = world.send(&world.function::<Rooms>(), &event("open")).await;
+    assert_eq!((reply.status, reply.error_code()), (409, Some("unknown_agent")));
+    assert_eq!(world.store.active_calls().await, Ok(0));
+    assert!(world.livekit.asked().is_empty());
+}
+
+#[tokio::test]
 async fn a_livekit_that_refuses_is_a_502() {
     let world = World::with_livekit(Behaviour::Refuses).await;
     let reply = world.send(&world.function::<Rooms>(), &event("list")).await;

@@ -1,8 +1,8 @@
 //! What is to be done about a call that is not over. Pure.
 
 use domain::{
-    CallRecord, CallState, CarrierStatus, EndReason, Fact, JobMetadata, Leg, LegStatus, Provider, Road,
-    Sweep, WallTime, Write,
+    Arrival, CallId, CallRecord, CallState, Caller, CarrierStatus, Direction, E164, EndReason, Fact,
+    JobMetadata, Leg, LegStatus, NumberConfig, Provider, Road, Sweep, WallTime, Write,
 };
 use livekit::webhook::{Participant, ParticipantKind};
 
@@ -45,6 +45,8 @@ pub(crate) enum Action {
     Redispatch(JobMetadata),
     /// It waits for a message to be left: the agent's place is free.
     FreePlace,
+    /// It goes on, and how it began is not stored: find out from who is in its room.
+    Repair,
 }
 
 impl Room {
@@ -75,6 +77,7 @@ pub(crate) fn decide(record: &CallRecord, has_slot: bool, room: &Room, now: Wall
         }
         Some(_) => Action::Leave,
         // Only callbacks are known of it: a webhook whose write failed, or a replay.
+        None if matches!(room, Room::Here { caller: true, .. }) => Action::Repair,
         None if rang_out(record, age_s) => Action::Close(EndReason::Lost),
         None => Action::Leave,
     }
@@ -120,6 +123,42 @@ pub(crate) fn told_by_carrier(
         return None;
     }
     let leg = LegStatus { leg: Leg::Parent, status, sequence: None, duration_s, sip_code: None };
-    let fact = Fact::status(now, record.provider.unwrap_or(Provider::Twilio), leg);
+    let fact = Fact::status(now, record.provider.unwrap_or_else(|| provider_of(&record.call_id)), leg);
     Some(vec![Write::AddFact { call: record.call_id.clone(), fact }])
+}
+
+/// Who calls which number: by the headers that our own TwiML gave the caller's leg, else by the trunk.
+pub(crate) fn sip_caller(participant: &Participant) -> Option<(Caller, E164)> {
+    let sip = participant.sip.as_ref()?;
+    let number = sip.headers.get("to").or(sip.trunk_number.as_ref())?;
+    let caller = sip.headers.get("from").or(sip.phone_number.as_ref());
+    Some((Caller::parse(caller.map_or("", String::as_str)), E164::new(number.as_str()).ok()?))
+}
+
+/// The beginning of a call that was connected without being stored, with the place it takes.
+pub(crate) fn repaired(call: &CallId, caller: Caller, number: &NumberConfig, now: WallTime) -> Vec<Write> {
+    let arrival = Arrival {
+        provider: provider_of(call),
+        direction: Direction::Inbound,
+        caller,
+        number: Some(number.number.clone()),
+        agent: Some(number.agent.clone()),
+        road: Road::Sip,
+        turned_away: None,
+    };
+    vec![
+        Write::AddFact { call: call.clone(), fact: Fact::arrived(now, arrival) },
+        // It is there already, however many there are.
+        Write::TakeSlot { call: call.clone(), limit: u32::MAX },
+    ]
+}
+
+/// Whose call it is, by the shape of its id: `CA…` at Twilio, `v3:…` at Telnyx, a UUID at SignalWire.
+pub(crate) fn provider_of(call: &CallId) -> Provider {
+    match call.as_str() {
+        _ if call.is_of_room() => Provider::Sip,
+        id if id.starts_with("v3") => Provider::Telnyx,
+        id if id.starts_with("CA") => Provider::Twilio,
+        _ => Provider::SignalWire,
+    }
 }

@@ -3,21 +3,28 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use carrier::rest::{Outcome, RestApi};
-use domain::{CallId, CallRecord, EndReason, Faulty as _, JobMetadata, Provider, RoomName, WallTime, Write};
+use carrier_api::{Accounts, CarrierApi};
+use domain::{CallId, CallRecord, EndReason, Faulty as _, JobMetadata, RoomName, WallTime, Write};
 use lambda::{Function, Parts, Reply, Request, SettingsError, close_if_ended, remove_room};
+use livekit::webhook::Participant;
 use serde_json::json;
 use store::{Listed, Store, StoreError};
 use telemetry::{event, field};
 
-use crate::carrier_api::CarrierApi;
-use crate::decide::{Action, GRACE_S, Room, close, decide, redispatched, told_by_carrier};
+use crate::carriers::{Carriers, Questions, Word};
+use crate::decide::{Action, GRACE_S, Room, close, decide, redispatched, repaired, sip_caller};
 
 /// Longest wait for the table to take a write.
 const STORE_DEADLINE: Duration = Duration::from_millis(5000);
 
 /// Longest wait for LiveKit, each time.
 const LIVEKIT_DEADLINE: Duration = Duration::from_millis(3000);
+
+/// Longest wait for a carrier, each time.
+const CARRIER_DEADLINE: Duration = Duration::from_millis(3000);
+
+/// Wait before a carrier that is too busy is asked again; doubles.
+const CARRIER_FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// Most calls looked at in one run; the oldest come first, the others have their turn in a minute.
 const MOST_CALLS: usize = 500;
@@ -30,8 +37,8 @@ pub(crate) struct Sweeper {
     pub(crate) agent_name: String,
     pub(crate) store: Store,
     pub(crate) livekit: livekit::Client,
-    /// Where Twilio is asked how a call stands, when its account is known.
-    pub(crate) twilio: Option<(RestApi, CarrierApi)>,
+    /// Where carriers are asked how a call stands.
+    pub(crate) carriers: Carriers,
 }
 
 /// What one run did.
@@ -40,6 +47,7 @@ struct Swept {
     looked_at: usize,
     closed: usize,
     redispatched: usize,
+    repaired: usize,
     rooms_removed: usize,
     failed: usize,
 }
@@ -53,7 +61,12 @@ impl Function for Sweeper {
             agent_name: settings.agent_name(),
             store: parts.store(STORE_DEADLINE)?,
             livekit: parts.livekit(LIVEKIT_DEADLINE)?,
-            twilio: settings.twilio_api()?.map(|api| (api, CarrierApi::default())),
+            carriers: Carriers {
+                accounts: Accounts::read(|name| settings.optional(name).map(str::to_owned)),
+                api: CarrierApi::default()
+                    .with_deadline(settings.deadline("CARRIER_DEADLINE_MS", CARRIER_DEADLINE)?)
+                    .with_first_wait(settings.deadline("CARRIER_FIRST_WAIT_MS", CARRIER_FIRST_WAIT)?),
+            },
         })
     }
 
@@ -80,13 +93,13 @@ impl Sweeper {
             tracing::error!({ field::EVENT } = event::NO_AGENTS, "no agent container gives a sign of life");
         }
         let rooms = self.rooms().await;
+        let mut questions = self.carriers.questions();
         let mut swept = Swept { looked_at: open.len(), ..Swept::default() };
         for call in &open {
-            let room = self.room_of(&call.record, rooms.as_ref()).await;
-            self.act(call, &room, now, &mut swept).await;
+            self.act(call, rooms.as_ref(), &mut questions, now, &mut swept).await;
         }
         let known: HashSet<&CallId> = open.iter().map(|call| &call.record.call_id).collect();
-        self.remove_left_over(rooms.unwrap_or_default(), &known, now, &mut swept).await;
+        self.look_at_other_rooms(rooms.unwrap_or_default(), &known, now, &mut swept).await;
         Ok(swept)
     }
 
@@ -101,58 +114,67 @@ impl Sweeper {
         }
     }
 
-    async fn room_of(&self, record: &CallRecord, rooms: Option<&HashMap<String, u64>>) -> Room {
-        let room = RoomName::for_call(&record.call_id);
+    /// How a call's room looks, and who is in it.
+    async fn look(&self, call: &CallId, rooms: Option<&HashMap<String, u64>>) -> (Room, Vec<Participant>) {
+        let room = RoomName::for_call(call);
         match rooms {
-            None => Room::Unknown,
-            Some(rooms) if !rooms.contains_key(room.as_str()) => Room::Absent,
+            None => (Room::Unknown, Vec::new()),
+            Some(rooms) if !rooms.contains_key(room.as_str()) => (Room::Absent, Vec::new()),
             Some(_) => match self.livekit.participants(&room).await {
-                Ok(participants) => Room::of(&participants),
-                Err(_) => Room::Unknown,
+                Ok(people) => (Room::of(&people), people),
+                Err(_) => (Room::Unknown, Vec::new()),
             },
         }
     }
 
-    async fn act(&self, call: &Listed, room: &Room, now: WallTime, swept: &mut Swept) {
+    async fn act(
+        &self,
+        call: &Listed,
+        rooms: Option<&HashMap<String, u64>>,
+        questions: &mut Questions<'_>,
+        now: WallTime,
+        swept: &mut Swept,
+    ) {
         let record = &call.record;
-        match decide(record, call.has_slot, room, now) {
+        let (room, people) = self.look(&record.call_id, rooms).await;
+        match decide(record, call.has_slot, &room, now) {
             Action::Leave => {}
-            Action::Close(reason) => self.close(record, reason, now, swept).await,
+            Action::Close(reason) => self.close(record, reason, questions, now, swept).await,
             Action::Redispatch(job) => self.redispatch(record, &job, now, swept).await,
             Action::FreePlace => {
-                self.write(record, vec![Write::ReleaseSlot { call: record.call_id.clone() }], now, swept)
-                    .await;
+                let freed = vec![Write::ReleaseSlot { call: record.call_id.clone() }];
+                self.write(&record.call_id, freed, now, swept).await;
             }
+            Action::Repair => self.repair(&record.call_id, &people, now, swept).await,
         }
     }
 
-    async fn close(&self, record: &CallRecord, reason: EndReason, now: WallTime, swept: &mut Swept) {
-        let writes = match self.ask_carrier(record, now).await {
-            Carrier::Over(writes) => writes,
-            Carrier::GoesOn => return,
-            Carrier::Silent => close(record, reason, now),
+    async fn close(
+        &self,
+        record: &CallRecord,
+        reason: EndReason,
+        questions: &mut Questions<'_>,
+        now: WallTime,
+        swept: &mut Swept,
+    ) {
+        let writes = match questions.ask(record, now).await {
+            Word::Over(writes) => writes,
+            Word::GoesOn => return,
+            Word::None => close(record, reason, now),
         };
         tracing::warn!({ field::EVENT } = event::CALL_SWEPT, { field::CALL } = %record.call_id, "a call's events were lost");
-        self.write(record, writes, now, swept).await;
+        self.write(&record.call_id, writes, now, swept).await;
         swept.closed += 1;
     }
 
-    async fn ask_carrier(&self, record: &CallRecord, now: WallTime) -> Carrier {
-        let Some((api, client)) = self.twilio.as_ref().filter(|_| record.provider == Some(Provider::Twilio))
-        else {
-            return Carrier::Silent;
-        };
-        let Ok(request) = api.fetch_call(record.call_id.as_str()) else {
-            return Carrier::Silent;
-        };
-        let Outcome::Done(Some(call)) = client.send(&request).await else {
-            return Carrier::Silent;
-        };
-        let duration_s = call.duration.as_deref().and_then(|text| text.parse().ok());
-        match told_by_carrier(record, &call.status, duration_s, now) {
-            Some(writes) => Carrier::Over(writes),
-            None => Carrier::GoesOn,
-        }
+    /// A telephone is in the room of a call whose beginning was never stored: its own headers tell who it is,
+    /// and the place it takes is counted.
+    async fn repair(&self, call: &CallId, people: &[Participant], now: WallTime, swept: &mut Swept) {
+        let Some((caller, number)) = people.iter().find_map(sip_caller) else { return };
+        let Ok(Some(config)) = self.store.number(&number).await else { return };
+        tracing::warn!({ field::EVENT } = event::CALL_SWEPT, { field::CALL } = %call, "a call's beginning was lost");
+        self.write(call, repaired(call, caller, &config, now), now, swept).await;
+        swept.repaired += 1;
     }
 
     /// The caller waits in the room, and nobody comes: whatever was sent for is lost.
@@ -164,13 +186,13 @@ impl Sweeper {
             return;
         }
         tracing::warn!({ field::EVENT } = event::AGENT_REDISPATCHED, { field::CALL } = %record.call_id, "an agent was sent again");
-        self.write(record, redispatched(record, now), now, swept).await;
+        self.write(&record.call_id, redispatched(record, now), now, swept).await;
         swept.redispatched += 1;
     }
 
-    async fn write(&self, record: &CallRecord, writes: Vec<Write>, now: WallTime, swept: &mut Swept) {
+    async fn write(&self, call: &CallId, writes: Vec<Write>, now: WallTime, swept: &mut Swept) {
         match self.store.apply(writes, now).await {
-            Ok(applied) => close_if_ended(&self.livekit, &record.call_id, &applied).await,
+            Ok(applied) => close_if_ended(&self.livekit, call, &applied).await,
             Err(error) => {
                 failed(&error);
                 swept.failed += 1;
@@ -178,8 +200,9 @@ impl Sweeper {
         }
     }
 
-    /// Rooms of calls that are over: somebody may still hang in them, in silence.
-    async fn remove_left_over(
+    /// Rooms of calls that are over: somebody may still hang in them, in silence. And of calls that nobody
+    /// stored.
+    async fn look_at_other_rooms(
         &self,
         rooms: HashMap<String, u64>,
         open: &HashSet<&CallId>,
@@ -196,21 +219,19 @@ impl Sweeper {
             if young || open.contains(&call) {
                 continue;
             }
-            let over =
-                self.store.call(&call, now).await.is_ok_and(|call| call.is_some_and(|c| c.record.is_over()));
-            if over {
-                remove_room(&self.livekit, &call).await;
-                swept.rooms_removed += 1;
+            match self.store.call(&call, now).await {
+                Ok(Some(stored)) if stored.record.is_over() => {
+                    remove_room(&self.livekit, &call).await;
+                    swept.rooms_removed += 1;
+                }
+                Ok(None) => {
+                    let people = self.livekit.participants(&room).await.unwrap_or_default();
+                    self.repair(&call, &people, now, swept).await;
+                }
+                Ok(Some(_)) | Err(_) => {}
             }
         }
     }
-}
-
-/// What the carrier says about a call.
-enum Carrier {
-    Over(Vec<Write>),
-    GoesOn,
-    Silent,
 }
 
 impl Swept {
@@ -219,6 +240,7 @@ impl Swept {
             "looked_at": self.looked_at,
             "closed": self.closed,
             "redispatched": self.redispatched,
+            "repaired": self.repaired,
             "rooms_removed": self.rooms_removed,
             "failed": self.failed,
         })

@@ -4,7 +4,7 @@
 //! It asks LiveKit and the carrier what is true, and guesses only when nobody knows. What it finds is a fact
 //! like any other: whoever was there and speaks later is believed before it.
 
-mod carrier_api;
+mod carriers;
 mod decide;
 mod handler;
 #[cfg(test)]

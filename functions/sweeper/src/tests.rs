@@ -1,5 +1,8 @@
 //! What is done about calls whose events were lost.
 
+mod carriers_word;
+mod repair;
+
 use domain::{Arrival, CallRecord, Direction, EndReason, Fact, Facts, JobId, Provider, Report, Road, Write};
 use lambda::Function as _;
 use samples::{World, values};
@@ -113,6 +116,8 @@ fn other_roads_end_when_nobody_answered() {
     }
     check(&record(Some(Road::Busy), 400, false), false, &Room::Absent, &Action::Close(EndReason::Lost));
     check(&record(None, 400, false), false, &Room::Absent, &Action::Close(EndReason::Lost));
+    check(&record(None, 400, false), false, &TALKING, &Action::Repair);
+    check(&record(None, 40, true), false, &ALONE, &Action::Repair);
 }
 
 #[test]

@@ -1,11 +1,10 @@
-//! One stack for all tests of a binary: it takes seconds to start, and its parts do not mind several calls.
+//! What the tests of this crate have in common.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use domain::{CallId, CallRecord, WallTime};
-use local::{Layout, Report, Stack, StackFile, StackOptions, script};
+use local::{Layout, StackFile, StackOptions, script};
 use store::Store;
 
 /// Long enough for a busy machine; nothing is expected to take so long.
@@ -20,35 +19,6 @@ pub(crate) fn dir(name: &str) -> PathBuf {
 
 pub(crate) fn options(name: &str) -> StackOptions {
     StackOptions { simulator_config: Some(script::path()), ..StackOptions::new(Layout::at(dir(name))) }
-}
-
-/// The shared stack. It lives on a thread of its own, since a test's runtime ends with the test; it dies with the process.
-#[allow(dead_code)]
-pub(crate) fn stack() -> &'static StackFile {
-    static STACK: OnceLock<StackFile> = OnceLock::new();
-    STACK.get_or_init(|| {
-        let (started, file) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-            runtime.block_on(async move {
-                let public = StackOptions {
-                    public_base_url: Some("https://calls.example.test".to_owned()),
-                    ..options("stack")
-                };
-                let stack =
-                    Stack::start(public, Report::quiet()).await.map(|stack| (stack.file().clone(), stack));
-                match stack {
-                    Ok((file, _stack)) => {
-                        started.send(Ok(file)).unwrap();
-                        std::future::pending::<()>().await;
-                    }
-                    Err(error) => started.send(Err(format!("{error:#}"))).unwrap(),
-                }
-            });
-        });
-        file.recv().unwrap().unwrap()
-    })
 }
 
 /// The record of a call once `wanted` holds.

@@ -1,16 +1,19 @@
 //! The carrier's REST API as data: requests to send, answers to read. Sending is somebody else's.
 //!
-//! Twilio's paths; SignalWire's are the same below its own base URL. Telnyx has its own base URL and takes a
-//! bearer token, see [`Credentials`].
+//! Twilio's paths; SignalWire's are the same below its own base URL. Telnyx has its own paths, names the inline
+//! document otherwise and takes a bearer token, see [`Dialect`] and [`Credentials`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::form;
 
 /// Twilio's API; tests point elsewhere.
 pub const TWILIO_BASE_URL: &str = "https://api.twilio.com";
+
+/// Telnyx's API.
+pub const TELNYX_BASE_URL: &str = "https://api.telnyx.com/v2";
 
 /// Longest inline document of a call, characters (Twilio error 32018).
 pub const MAX_INLINE_TWIML: usize = 4000;
@@ -69,6 +72,15 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+/// How a carrier's API spells paths and fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `/2010-04-01/Accounts/…/Calls/….json`, `Twiml` (Twilio, SignalWire).
+    Laml,
+    /// `/texml/Accounts/…/Calls/…`, `Texml` (Telnyx).
+    Texml,
+}
+
 /// An account at a carrier's REST API.
 #[derive(Debug, Clone)]
 pub struct RestApi {
@@ -78,6 +90,8 @@ pub struct RestApi {
     pub account: String,
     /// Proof.
     pub credentials: Credentials,
+    /// Spelling.
+    pub dialect: Dialect,
 }
 
 /// What a call does once it is answered.
@@ -163,9 +177,10 @@ pub struct CallResource {
     pub sid: String,
     /// `queued ringing in-progress completed busy failed no-answer canceled`.
     pub status: String,
-    /// Seconds, as text; absent until it ended.
-    #[serde(default)]
-    pub duration: Option<String>,
+    /// Seconds; absent until it ended, and when it is no number. Twilio and Telnyx send text, SignalWire a
+    /// number.
+    #[serde(default, rename = "duration", deserialize_with = "seconds")]
+    pub duration_s: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -183,13 +198,13 @@ impl RestApi {
         let mut fields = vec![("To", call.to.as_str()), ("From", call.from.as_str())];
         let timeout = call.timeout_s.to_string();
         fields.push(("Timeout", &timeout));
-        fields.push(instruction_field(&call.instructions)?);
+        fields.push(self.instruction_field(&call.instructions)?);
         if let Some(url) = &call.status_callback {
             fields.extend([("StatusCallback", url.as_str()), ("StatusCallbackMethod", "POST")]);
             let events = ["initiated", "ringing", "answered", "completed"];
             fields.extend(events.map(|event| ("StatusCallbackEvent", event)));
         }
-        Ok(self.request(Method::Post, "Calls.json", Some(form::encode(fields))))
+        Ok(self.request(Method::Post, "Calls", self.json(), Some(form::encode(fields))))
     }
 
     /// Changes a live call.
@@ -198,12 +213,12 @@ impl RestApi {
     /// When the inline document is too long or the id is none.
     pub fn update_call(&self, call_id: &str, update: &CallUpdate) -> Result<RestRequest, RestError> {
         let field = match update {
-            CallUpdate::Continue(instructions) => instruction_field(instructions)?,
+            CallUpdate::Continue(instructions) => self.instruction_field(instructions)?,
             CallUpdate::Complete => ("Status", "completed"),
             CallUpdate::Cancel => ("Status", "canceled"),
         };
         let path = call_path(call_id)?;
-        Ok(self.request(Method::Post, &path, Some(form::encode([field]))))
+        Ok(self.request(Method::Post, &path, self.json(), Some(form::encode([field]))))
     }
 
     /// Asks how a call stands.
@@ -211,7 +226,7 @@ impl RestApi {
     /// # Errors
     /// When the id is none.
     pub fn fetch_call(&self, call_id: &str) -> Result<RestRequest, RestError> {
-        Ok(self.request(Method::Get, &call_path(call_id)?, None))
+        Ok(self.request(Method::Get, &call_path(call_id)?, self.json(), None))
     }
 
     /// Fetches a recording as WAV. Built from its id: a posted URL is never fetched with our credentials.
@@ -220,7 +235,7 @@ impl RestApi {
     /// When `recording_id` is no id of a recording.
     pub fn fetch_recording(&self, recording_id: &str) -> Result<RestRequest, RestError> {
         check_recording_id(recording_id)?;
-        Ok(self.request(Method::Get, &format!("Recordings/{recording_id}"), None))
+        Ok(self.request(Method::Get, &format!("Recordings/{recording_id}"), "", None))
     }
 
     /// Deletes a recording at the carrier.
@@ -229,13 +244,36 @@ impl RestApi {
     /// When `recording_id` is no id of a recording.
     pub fn delete_recording(&self, recording_id: &str) -> Result<RestRequest, RestError> {
         check_recording_id(recording_id)?;
-        Ok(self.request(Method::Delete, &format!("Recordings/{recording_id}.json"), None))
+        Ok(self.request(Method::Delete, &format!("Recordings/{recording_id}"), ".json", None))
     }
 
-    fn request(&self, method: Method, path: &str, body: Option<String>) -> RestRequest {
-        let url =
-            format!("{}/2010-04-01/Accounts/{}/{path}", self.base_url.trim_end_matches('/'), self.account);
+    fn request(&self, method: Method, path: &str, suffix: &str, body: Option<String>) -> RestRequest {
+        let version = match self.dialect {
+            Dialect::Laml => "2010-04-01",
+            Dialect::Texml => "texml",
+        };
+        let base_url = self.base_url.trim_end_matches('/');
+        let url = format!("{base_url}/{version}/Accounts/{}/{path}{suffix}", self.account);
         RestRequest { method, url, authorization: self.credentials.header(), body }
+    }
+
+    /// Ending of the paths of calls.
+    fn json(&self) -> &'static str {
+        if self.dialect == Dialect::Laml { ".json" } else { "" }
+    }
+
+    fn instruction_field<'a>(
+        &self,
+        instructions: &'a Instructions,
+    ) -> Result<(&'static str, &'a str), RestError> {
+        match instructions {
+            Instructions::Url(url) => Ok(("Url", url)),
+            Instructions::Twiml(twiml) if twiml.chars().count() > MAX_INLINE_TWIML => {
+                Err(RestError::TwimlTooLong)
+            }
+            Instructions::Twiml(twiml) if self.dialect == Dialect::Texml => Ok(("Texml", twiml)),
+            Instructions::Twiml(twiml) => Ok(("Twiml", twiml)),
+        }
     }
 }
 
@@ -282,21 +320,18 @@ fn detail(error: Option<ErrorBody>, body: &[u8]) -> String {
     text.unwrap_or_else(|| String::from_utf8_lossy(&body[..body.len().min(MAX_DETAIL)]).into_owned())
 }
 
-fn instruction_field(instructions: &Instructions) -> Result<(&'static str, &str), RestError> {
-    match instructions {
-        Instructions::Url(url) => Ok(("Url", url)),
-        Instructions::Twiml(twiml) if twiml.chars().count() > MAX_INLINE_TWIML => {
-            Err(RestError::TwimlTooLong)
-        }
-        Instructions::Twiml(twiml) => Ok(("Twiml", twiml)),
-    }
+/// Seconds, as text or number; nothing when they are neither.
+fn seconds<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u32>, D::Error> {
+    let value = serde_json::Value::deserialize(value)?;
+    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+    Ok(number.or_else(|| value.as_str()?.parse().ok()))
 }
 
 fn call_path(call_id: &str) -> Result<String, RestError> {
     if call_id.is_empty() || call_id.len() > 256 {
         return Err(RestError::BadCallId);
     }
-    Ok(format!("Calls/{}.json", form::encode_value(call_id)))
+    Ok(format!("Calls/{}", form::encode_value(call_id)))
 }
 
 fn check_recording_id(id: &str) -> Result<(), RestError> {
@@ -306,95 +341,5 @@ fn check_recording_id(id: &str) -> Result<(), RestError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn api() -> RestApi {
-        let credentials = Credentials::Basic { user: "AC1".to_owned(), password: "secret".to_owned() };
-        RestApi { base_url: TWILIO_BASE_URL.to_owned(), account: "AC1".to_owned(), credentials }
-    }
-
-    fn new_call(instructions: Instructions) -> NewCall {
-        NewCall {
-            to: "+15550100199".to_owned(),
-            from: "+15550100100".to_owned(),
-            instructions,
-            status_callback: Some("https://h/call-status".to_owned()),
-            timeout_s: 30,
-        }
-    }
-
-    #[test]
-    fn a_create_repeats_the_event_key_and_encodes_the_plus() {
-        let request = api().create_call(&new_call(Instructions::Url("https://h/x".to_owned()))).unwrap();
-        assert_eq!(request.url, "https://api.twilio.com/2010-04-01/Accounts/AC1/Calls.json");
-        assert_eq!(request.authorization, "Basic QUMxOnNlY3JldA==");
-        assert_eq!(
-            request.body.as_deref(),
-            Some(
-                "To=%2B15550100199&From=%2B15550100100&Timeout=30&Url=https%3A%2F%2Fh%2Fx\
-                 &StatusCallback=https%3A%2F%2Fh%2Fcall-status&StatusCallbackMethod=POST\
-                 &StatusCallbackEvent=initiated&StatusCallbackEvent=ringing&StatusCallbackEvent=answered\
-                 &StatusCallbackEvent=completed"
-            )
-        );
-    }
-
-    #[test]
-    fn an_inline_document_over_the_limit_asks_for_a_url() {
-        let long = Instructions::Twiml("x".repeat(MAX_INLINE_TWIML + 1));
-        assert_eq!(api().create_call(&new_call(long)), Err(RestError::TwimlTooLong));
-        let fits = Instructions::Twiml("x".repeat(MAX_INLINE_TWIML));
-        assert!(api().create_call(&new_call(fits)).is_ok());
-    }
-
-    #[test]
-    fn updates_name_their_call() {
-        let request = api().update_call("CA1", &CallUpdate::Complete).unwrap();
-        assert_eq!(request.url, "https://api.twilio.com/2010-04-01/Accounts/AC1/Calls/CA1.json");
-        assert_eq!(request.body.as_deref(), Some("Status=completed"));
-        let odd = api().update_call("../x", &CallUpdate::Cancel).unwrap();
-        assert!(odd.url.ends_with("/Calls/..%2Fx.json"));
-    }
-
-    #[test]
-    fn recordings_are_fetched_by_id_only() {
-        let id = format!("RE{}", "0a".repeat(16));
-        assert!(api().fetch_recording(&id).unwrap().url.ends_with(&format!("/AC1/Recordings/{id}")));
-        assert!(api().delete_recording(&id).unwrap().url.ends_with(&format!("/Recordings/{id}.json")));
-        for odd in ["https://evil.example/RE", "RE1", "", "RE../../../../../../../../../../ab"] {
-            assert_eq!(api().fetch_recording(odd), Err(RestError::BadRecordingId), "{odd}");
-        }
-    }
-
-    #[test]
-    fn a_request_does_not_show_its_secret() {
-        let request = api().fetch_call("CA1").unwrap();
-        let shown = format!("{request:?} {:?}", api());
-        assert!(!shown.contains("secret") && !shown.contains("QUMx"), "{shown}");
-    }
-
-    #[track_caller]
-    fn check(status: u16, body: &str, expected: Outcome) {
-        assert_eq!(Outcome::read(status, body.as_bytes()), expected);
-    }
-
-    #[test]
-    fn answers_say_whether_to_repeat() {
-        let call = CallResource { sid: "CA1".to_owned(), status: "queued".to_owned(), duration: None };
-        check(201, r#"{"sid":"CA1","status":"queued","price":null}"#, Outcome::Done(Some(call)));
-        check(204, "", Outcome::Done(None));
-        check(429, r#"{"code":20429,"message":"slow down"}"#, Outcome::RetryLater);
-        check(401, r#"{"code":20003}"#, Outcome::Unauthorized);
-        check(404, r#"{"code":20404}"#, Outcome::NotFound);
-        check(400, r#"{"code":21220,"message":"not in progress"}"#, Outcome::AlreadyEnded);
-        check(
-            400,
-            r#"{"code":21215,"message":"not allowed"}"#,
-            Outcome::Refused { code: Some(21215), message: "not allowed".to_owned() },
-        );
-        check(400, "<html>", Outcome::Refused { code: None, message: "<html>".to_owned() });
-        check(500, "<html>oops", Outcome::Unknown { status: 500 });
-        check(201, r#"{"sid":"CA1","sta"#, Outcome::Unknown { status: 201 });
-    }
-}
+#[path = "rest_tests.rs"]
+mod tests;

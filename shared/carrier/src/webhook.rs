@@ -161,6 +161,21 @@ pub fn is_recording(form: &Form) -> bool {
     form.text("RecordingDuration").is_some() || form.text("RecordingStatus").is_some()
 }
 
+/// Whether a form is what answering machine detection posts. Its answer goes unheard: what is to follow has to
+/// be done by a call update.
+pub fn is_machine_detection(form: &Form) -> bool {
+    let detected = form.text("AnsweredBy").is_some() || form.text("MachineDetectionDuration").is_some();
+    detected && form.text("CallStatus").is_none()
+}
+
+/// The call that answering machine detection is about.
+///
+/// # Errors
+/// Without a call.
+pub fn machine_detection(provider: Provider, form: &Form) -> Result<CallId, BadForm> {
+    call_id(provider, form, "CallSid")
+}
+
 fn is_over(form: &Form) -> bool {
     form.text("CallStatus").is_some_and(|word| CarrierStatus::parse(&word).is_terminal())
 }

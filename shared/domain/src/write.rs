@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::callback::Callback;
 use crate::fact::Fact;
-use crate::id::{CallId, WorkerId};
+use crate::id::{AgentId, CallId, WorkerId};
 use crate::job::{Heartbeat, Session};
 use crate::phone::{Caller, E164};
 use crate::time::WallTime;
@@ -43,6 +43,11 @@ pub enum Write {
     ReleaseSlot {
         /// The call.
         call: CallId,
+    },
+    /// Writes nothing itself. Refused, with everything beside it, when there is no such agent.
+    NeedAgent {
+        /// Which one.
+        agent: AgentId,
     },
     /// Counts one call against a limit. Refused, with everything beside it, when the limit is reached.
     CountRate(RateLimit),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use carrier::rest::{Credentials, RestApi, TWILIO_BASE_URL};
 use carrier::{Renderer, TicketKey, Transport, sip_address};
 use domain::Secret;
 use livekit::Project;
@@ -204,21 +203,6 @@ impl Settings {
         Ok(carriers)
     }
 
-    /// Twilio's REST API, by its account and newest auth token; nothing when they are not set.
-    /// `TWILIO_API_BASE_URL` points elsewhere.
-    ///
-    /// # Errors
-    /// When a token of the list is empty.
-    pub fn twilio_api(&self) -> Result<Option<RestApi>, SettingsError> {
-        let tokens = self.keys("TWILIO_AUTH_TOKENS")?;
-        let (Some(account), Some(token)) = (self.optional("TWILIO_ACCOUNT_SID"), tokens.first()) else {
-            return Ok(None);
-        };
-        let base_url = self.optional("TWILIO_API_BASE_URL").unwrap_or(TWILIO_BASE_URL).to_owned();
-        let credentials = Credentials::Basic { user: account.to_owned(), password: token.clone() };
-        Ok(Some(RestApi { base_url, account: account.to_owned(), credentials }))
-    }
-
     /// Who may ask for tokens and control rooms.
     ///
     /// # Errors
@@ -245,7 +229,7 @@ impl Settings {
         }
     }
 
-    /// A deadline in milliseconds, `TABLE_DEADLINE_MS` or `LIVEKIT_DEADLINE_MS`; `default` when unset.
+    /// A deadline in milliseconds, such as `TABLE_DEADLINE_MS` or `LIVEKIT_DEADLINE_MS`; `default` when unset.
     ///
     /// # Errors
     /// When it is no number.

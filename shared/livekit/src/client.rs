@@ -17,6 +17,10 @@ use crate::webhook::{Participant, ParticipantKind, SipFacts};
 /// How long a transfer may ring, beyond which it is given up.
 const TRANSFER_RINGING: Duration = Duration::from_secs(30);
 
+/// How much longer than our own deadline the HTTP client's is: ours is always the first to pass, also on a machine
+/// that stalls for seconds, so that lateness is told as lateness.
+const BEYOND_OURS: Duration = Duration::from_secs(60);
+
 /// A connection to the server's API. Built on first use: loading the root certificates costs a cold
 /// function more than everything else it does before its first answer.
 #[derive(Debug)]
@@ -196,8 +200,7 @@ impl Client {
     pub(crate) fn api(&self) -> &LiveKitApi {
         self.api.get_or_init(|| {
             let Project { url, api_key, api_secret } = &self.project;
-            // Longer than ours, so that lateness is always told as lateness.
-            let longer = self.deadline.saturating_mul(2);
+            let longer = self.deadline.saturating_add(BEYOND_OURS);
             LiveKitApi::with_api_key(url, api_key, api_secret.reveal()).with_request_timeout(longer)
         })
     }

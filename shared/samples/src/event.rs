@@ -62,10 +62,15 @@ impl Sent {
             .header("telnyx-signature-ed25519", &STANDARD.encode(signature.to_bytes()))
     }
 
-    /// A webhook as LiveKit sends it.
+    /// A webhook as LiveKit sends it, signed at [`values::NOW_S`].
     pub fn livekit(body: &Value) -> Self {
+        Self::livekit_at(body, WallTime::from_secs(values::NOW_S))
+    }
+
+    /// A webhook as LiveKit sends it, signed now.
+    pub fn livekit_at(body: &Value, now: WallTime) -> Self {
         let body = body.to_string();
-        let token = livekit::webhook::sign(&project(), body.as_bytes(), WallTime::from_secs(values::NOW_S));
+        let token = livekit::webhook::sign(&project(), body.as_bytes(), now);
         Self::post("/livekit-webhook", "application/webhook+json", &body).header("authorization", &token)
     }
 

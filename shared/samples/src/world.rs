@@ -10,6 +10,7 @@ use lambda::{Function, HttpEvent, Parts, Reply, Request, Settings};
 use serde_json::Value;
 use store::{Store, client, table};
 
+use crate::busy_table::{self, Trouble};
 use crate::livekit_server::{Behaviour, LiveKitServer};
 use crate::values;
 
@@ -81,6 +82,24 @@ impl World {
     pub fn without_table(mut self) -> Self {
         self.database = client::local("http://127.0.0.1:9");
         self
+    }
+
+    /// With a table that is in trouble whenever one of `operations` is asked of it.
+    #[must_use]
+    pub fn in_trouble(mut self, operations: &'static [&'static str], trouble: Trouble) -> Self {
+        self.database = busy_table::in_trouble(&self.database, operations, trouble);
+        self
+    }
+
+    /// Removes the sample agent behind the number's back: a table that was restored, or changed by hand.
+    ///
+    /// # Panics
+    /// When the table does not do it.
+    pub async fn loses_its_agent(&self) {
+        let key = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        let item = format!("AGENT#{}", job().agent_id);
+        let request = self.database.delete_item().table_name(TABLE);
+        request.key("pk", key(&item)).key("sk", key("CONFIG")).send().await.expect("removed");
     }
 
     /// The function under test.

@@ -1,6 +1,6 @@
 //! What became of a list of writes.
 
-use domain::{CallId, CallRecord, IdempotencyKey, RateScope};
+use domain::{AgentId, CallId, CallRecord, IdempotencyKey, RateScope};
 
 use crate::stored_call::StoredCall;
 
@@ -43,6 +43,8 @@ pub enum Refusal {
     CapacityFull,
     /// A limit is reached.
     RateExceeded(RateScope),
+    /// The agent that is to answer does not exist.
+    UnknownAgent(AgentId),
     /// The request was answered before.
     AlreadySeen {
         /// Which request.

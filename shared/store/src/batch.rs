@@ -1,12 +1,12 @@
 //! Writes, grouped by the item they touch, and the operations they come to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::{
-    CallId, Callback, Fact, Heartbeat, IdempotencyKey, RateLimit, Session, WallTime, WorkerId, Write,
+    AgentId, CallId, Callback, Fact, Heartbeat, IdempotencyKey, RateLimit, Session, WallTime, WorkerId, Write,
 };
 
 use crate::applied::{CallChange, Refusal};
@@ -28,6 +28,7 @@ const RATE_TTL_S: u64 = 120;
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     calls: BTreeMap<CallId, CallWrites>,
+    agents: BTreeSet<AgentId>,
     rates: Vec<RateLimit>,
     others: Vec<Option<Other>>,
 }
@@ -67,6 +68,7 @@ pub(crate) struct Op {
 }
 
 enum Verb {
+    Check(Key),
     Put(Item),
     Update(Key, &'static str),
     Delete(Key),
@@ -92,7 +94,7 @@ impl Batch {
         for write in writes {
             batch.add(write);
         }
-        match batch.calls.len() + 1 + batch.rates.len() + batch.others.len() {
+        match batch.calls.len() + batch.agents.len() + 1 + batch.rates.len() + batch.others.len() {
             0..=MAX_OPS => Ok(batch),
             _ => Err(impossible("are more than one transaction takes")),
         }
@@ -104,6 +106,7 @@ impl Batch {
             Write::AddFact { call, fact } => self.call(call).facts.push(fact),
             Write::TakeSlot { call, limit } => self.call(call).take = Some(limit),
             Write::ReleaseSlot { call } => self.call(call).release = true,
+            Write::NeedAgent { agent } => drop(self.agents.insert(agent)),
             Write::CountRate(rate) => {
                 let key = keys::rate(&rate);
                 if !self.rates.iter().any(|known| keys::rate(known) == key) {
@@ -159,6 +162,7 @@ impl Batch {
         if places > i64::from(limit) {
             return Ok(Planned::Refused(Refusal::CapacityFull));
         }
+        ops.extend(self.agents.iter().map(need_agent));
         ops.extend(count_places(places, limit));
         for rate in &self.rates {
             if rate.limit == 0 {
@@ -229,6 +233,17 @@ fn put_call(call: &CallId, next: &StoredCall) -> Result<Op, StoreError> {
         values,
         on_failure: OnFailure::LookAgain(call.clone()),
     })
+}
+
+/// Looks whether an agent exists.
+fn need_agent(agent: &AgentId) -> Op {
+    Op {
+        verb: Verb::Check(keys::agent(agent)),
+        condition: Some("attribute_exists(pk)"),
+        names: &[],
+        values: None,
+        on_failure: OnFailure::Refuse(Refusal::UnknownAgent(agent.clone())),
+    }
 }
 
 /// Counts places taken and given back. Giving back is never refused; taking is, at the limit.
@@ -358,6 +373,13 @@ impl Op {
         let old = ReturnValuesOnConditionCheckFailure::AllOld;
         let transact = TransactWriteItem::builder();
         Ok(match &self.verb {
+            Verb::Check(key) => {
+                let check = ConditionCheck::builder()
+                    .table_name(table)
+                    .set_key(Some(item::key_of(key.clone())))
+                    .set_condition_expression(condition);
+                transact.condition_check(check.build().map_err(StoreError::unbuilt)?).build()
+            }
             Verb::Put(item) => {
                 let put = Put::builder()
                     .table_name(table)

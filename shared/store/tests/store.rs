@@ -53,6 +53,7 @@ behaviours! {
     calls::facts_learnt_at_the_same_time_all_count,
     calls::a_known_fact_is_not_written_again,
     calls::a_refusal_stores_nothing_at_all,
+    calls::a_call_needs_its_agent,
     calls::late_events_do_not_bring_a_forgotten_call_back,
     calls::a_storm_of_callbacks_does_not_fill_the_call,
     calls::writes_without_a_fact_about_the_call_are_refused,

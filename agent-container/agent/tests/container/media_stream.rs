@@ -1,5 +1,7 @@
 //! A call over a media stream: the carrier's messages in, the agent's voice out.
 
+use std::time::Duration;
+
 use crate::support::{World, WorldSetup};
 use agent::media_stream::{MediaStreams, StreamSignature, router};
 use carrier::TicketKey;
@@ -32,14 +34,19 @@ fn start(call: &str, token: &str) -> Message {
 }
 
 async fn serve(world: &World) -> String {
-    serve_signed(world, None).await
+    serve_with(world, None, Duration::from_secs(60)).await
 }
 
 async fn serve_signed(world: &World, signature: Option<StreamSignature>) -> String {
+    serve_with(world, signature, Duration::from_secs(60)).await
+}
+
+/// Serves streams that have to begin within this time.
+async fn serve_with(world: &World, signature: Option<StreamSignature>, admitted_within: Duration) -> String {
     let key = TicketKey::derive("secret");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
-    let streams = MediaStreams::new(key, world.streams.clone(), signature);
+    let streams = MediaStreams::new(key, world.streams.clone(), signature).admitted_within(admitted_within);
     tokio::spawn(axum::serve(listener, router(streams)).into_future());
     format!("ws://{address}/media-stream")
 }
@@ -115,4 +122,67 @@ async fn an_upgrade_that_the_carrier_did_not_sign_is_refused() {
     check(PUBLIC, Some("stolen"), 403).await;
     check("wss://elsewhere.test/media-stream", Some("new"), 403).await;
     check(PUBLIC, None, 403).await;
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+async fn open(url: &str, messages: Vec<Message>) -> Socket {
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    for message in messages {
+        socket.send(message).await.unwrap();
+    }
+    socket
+}
+
+/// Opens a stream with these messages: it must be closed for a broken rule before anything is said.
+async fn check_refused(url: &str, what: &str, messages: Vec<Message>) {
+    let mut socket = open(url, messages).await;
+    let Some(Ok(Message::Close(Some(frame)))) = socket.next().await else { panic!("not closed: {what}") };
+    assert_eq!(frame.code, CloseCode::Policy, "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_does_not_begin_as_it_should_is_closed() {
+    let world = World::start(WorldSetup::default()).await;
+    let url = serve(&world).await;
+    let key = TicketKey::derive("secret");
+    let media = Message::text(r#"{"event":"media","media":{"track":"inbound","payload":"/w=="}}"#);
+    let of_another_call = start("CA15", &key.media_stream("CA14", LATER_S));
+    let job_of_another = start("CA14", &key.media_stream("CA14", LATER_S))
+        .to_text()
+        .unwrap()
+        .replace(r#"\"call_id\":\"CA14\""#, r#"\"call_id\":\"CA15\""#);
+    check_refused(&url, "expired", vec![start("CA13", &key.media_stream("CA13", 1))]).await;
+    check_refused(&url, "media first", vec![media, start("CA13", "")]).await;
+    check_refused(&url, "another call's ticket", vec![of_another_call]).await;
+    check_refused(&url, "another call's job", vec![Message::text(job_of_another)]).await;
+    let unlike = start("CA16", &key.media_stream("CA16", LATER_S)).to_text().unwrap().replace("mulaw", "l16");
+    check_refused(&url, "another format", vec![Message::text(unlike)]).await;
+    let nonsense = vec![Message::text("{"); 20];
+    check_refused(&url, "nonsense", nonsense).await;
+    let hasty = serve_with(&world, None, Duration::from_millis(50)).await;
+    check_refused(&hasty, "no start at all", Vec::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_are_no_text_are_passed_over_and_those_too_long_end_the_stream() {
+    let world = World::start(WorldSetup::default()).await;
+    let url = serve(&world).await;
+    let ticket = TicketKey::derive("secret").media_stream("CA17", LATER_S);
+    let mut socket = open(&url, vec![Message::binary(vec![0; 320]), start("CA17", &ticket)]).await;
+    assert!(matches!(socket.next().await, Some(Ok(Message::Text(_)))), "served in spite of a binary frame");
+    // The far end may be gone before all of it is sent.
+    let _ = socket.send(Message::text("x".repeat(1 << 20))).await;
+    assert_eq!(world.memory.ended("CA17").await, EndReason::LiveKitLost);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_is_dropped_ends_its_call() {
+    let world = World::start(WorldSetup::default()).await;
+    let url = serve(&world).await;
+    let ticket = TicketKey::derive("secret").media_stream("CA18", LATER_S);
+    let mut socket = open(&url, vec![start("CA18", &ticket)]).await;
+    assert!(matches!(socket.next().await, Some(Ok(Message::Text(_)))));
+    drop(socket);
+    assert_eq!(world.memory.ended("CA18").await, EndReason::LiveKitLost);
 }

@@ -1,6 +1,8 @@
 //! Calls: opened once, facts in any order, ended once.
 
-use domain::{CallState, Callback, Caller, CarrierStatus, RateLimit, RateScope, Session, WallTime, Write};
+use domain::{
+    AgentId, CallState, Callback, Caller, CarrierStatus, RateLimit, RateScope, Session, WallTime, Write,
+};
 use store::{Applied, CALL_RETENTION_DAYS, Query, Refusal, Store, StoreError};
 use tokio::task::JoinSet;
 
@@ -116,6 +118,23 @@ pub(crate) async fn a_refusal_stores_nothing_at_all(store: Store) {
     assert!(matches!(refused(&store, writes, at(0)).await, Refusal::RateExceeded(_)));
     assert_eq!(store.call(&id, at(0)).await.unwrap(), None);
     assert_eq!(store.active_calls().await.unwrap(), 0);
+}
+
+pub(crate) async fn a_call_needs_its_agent(store: Store) {
+    let id = call(1);
+    let agent: AgentId = "reception".parse().unwrap();
+    let mut writes = opening(&id, at(0));
+    writes.extend([take(&id, 5), Write::NeedAgent { agent: agent.clone() }]);
+    assert_eq!(refused(&store, writes.clone(), at(0)).await, Refusal::UnknownAgent(agent));
+    assert_eq!(store.call(&id, at(0)).await.unwrap(), None);
+    assert_eq!(store.active_calls().await.unwrap(), 0);
+    seed(&store).await;
+    done(&store, writes.clone(), at(0)).await;
+    assert_eq!(store.active_calls().await.unwrap(), 1);
+    assert!(
+        matches!(refused(&store, writes, at(1)).await, Refusal::AlreadyOpen(_)),
+        "once opened, it is open"
+    );
 }
 
 pub(crate) async fn late_events_do_not_bring_a_forgotten_call_back(store: Store) {
