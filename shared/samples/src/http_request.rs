@@ -25,8 +25,8 @@ impl HttpRequest {
         }
         let head = String::from_utf8_lossy(&head).into_owned();
         let header = |wanted: &str| {
-            let named = head.lines().filter_map(|line| line.split_once(':'));
-            let found = named.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).last();
+            let mut named = head.lines().filter_map(|line| line.split_once(':'));
+            let found = named.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
             found.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
         };
         let mut words = head.split(' ');

@@ -127,9 +127,9 @@ async fn an_upgrade_that_the_carrier_did_not_sign_is_refused() {
 type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 async fn open(url: &str, messages: Vec<Message>) -> Socket {
-    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("the endpoint is there");
     for message in messages {
-        socket.send(message).await.unwrap();
+        socket.send(message).await.expect("it is open");
     }
     socket
 }
