@@ -243,8 +243,9 @@ impl Vendors {
                 choice.validate(known).map_err(|invalid| invalid.within(&format!("{kind}[{i}]")))?;
             }
         }
-        let s2s = self.s2s.iter().map(|choice| choice.validate(&S2S_VENDORS));
-        s2s.map(|valid| valid.map_err(|invalid| invalid.within("s2s"))).collect()
+        let s2s =
+            |choice: &VendorChoice| choice.validate(&S2S_VENDORS).map_err(|invalid| invalid.within("s2s"));
+        self.s2s.iter().try_for_each(s2s)
     }
 }
 
