@@ -72,7 +72,10 @@ impl Call {
 
     /// The line, at the session's rate, with a second of silence behind it.
     async fn say(&mut self, simulator: &Simulator, line: &str) {
-        let narrow = [spoken(simulator, line).await, vec![0; 16_000]].concat();
+        self.speak(&[spoken(simulator, line).await, vec![0; 16_000]].concat()).await;
+    }
+
+    async fn speak(&mut self, narrow: &[i16]) {
         let wide: Vec<_> = (0..narrow.len() * 3 / 2).map(|n| narrow[n * 2 / 3]).collect();
         wide.chunks(480).for_each(|frame| self.session.audio(frame));
         self.flush().await;
@@ -115,7 +118,9 @@ async fn a_barge_in_cancels_the_reply_and_truncates_what_was_heard() {
     call.say(&simulator, LINES[0]).await;
     let begun = call.until(|event| matches!(event, RealtimeEvent::Audio { .. })).await;
     let Some(RealtimeEvent::Audio { item, .. }) = begun.last().cloned() else { panic!("{begun:?}") };
-    call.say(&simulator, LINES[1]).await;
+    let line = spoken(&simulator, LINES[1]).await;
+    let (begin, rest) = line.split_at(line.len() / 2);
+    call.speak(begin).await;
     call.until(|event| matches!(event, RealtimeEvent::SpeechStarted { .. })).await;
     call.session.interrupt(&item, 50);
     let over = call.until(is_done).await;
@@ -124,6 +129,7 @@ async fn a_barge_in_cancels_the_reply_and_truncates_what_was_heard() {
         "{over:?}"
     );
     assert!(!over.iter().any(|event| matches!(event, RealtimeEvent::Audio { .. })), "late audio");
+    call.speak(&[rest, &[0; 16_000]].concat()).await;
     let next = call.until(|event| matches!(event, RealtimeEvent::Audio { .. })).await;
     assert!(
         !next.iter().any(|event| matches!(event, RealtimeEvent::Audio { item: old, .. } if *old == item))
