@@ -13,22 +13,23 @@
 //! speaking `silence_ms` before [`VadEdge::Ended`], not at it.
 //!
 //! Who gives the probability is [`VadConfig::ear`]. [`Ear::Noise`] holds in a street and in a pub: the Silero
-//! network (50 µs for 32 ms, 1.6 ms a call-second, less in silence), its opinion weighed with the level above
-//! the line's noise floor and with what it thinks of that noise. [`Ear::Quick`] is earshot alone (0.8 ms a
+//! network (50 µs for 32 ms, 1.6 ms a call-second, less in silence), its opinion of the last 128 ms weighed with
+//! their level above the line's noise floor and with what it thinks of that noise. [`Ear::Quick`] is earshot alone (0.8 ms a
 //! call-second), which takes a pub for a speaker. Asking earshot first and Silero second would cost more than
-//! Silero alone and hear no better. `examples/vad_bench.rs` measures all three.
+//! Silero alone and hear no better. `cargo xtask bench vad` measures all three.
 
 mod edges;
 mod floor;
 mod hush;
 mod noise_ear;
+mod noise_weights;
 mod silero;
 
 #[cfg(test)]
 mod tests;
 
 pub use edges::{Edges, VadEdge};
-pub use noise_ear::NoiseEar;
+pub use noise_ear::{NOISE_FEATURES, NoiseEar};
 pub use silero::{SILERO_SAMPLES, Silero};
 
 use earshot::Detector;
