@@ -20,6 +20,10 @@ const DEFAULT_HEALTH: &str = "0.0.0.0:8081";
 /// How long calls may go on after SIGTERM: below the 120 s after which Fargate kills.
 const DEFAULT_DRAIN_S: u64 = 110;
 
+/// Share of a core the end-of-turn model may take when nobody says: two or three pauses a second, which is ten to
+/// fifteen talking callers; the pauses of more are left to the text rules.
+const DEFAULT_TURN_MODEL_PERCENT: u8 = 25;
+
 /// A setting that is missing or makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name}: {why}")]
@@ -47,6 +51,10 @@ pub struct Config {
     pub health_addr: SocketAddr,
     /// Where journals go; nowhere when absent.
     pub journal_dir: Option<PathBuf>,
+    /// Weights of the end-of-turn model; without them no agent has one.
+    pub turn_model: Option<PathBuf>,
+    /// How much of one core its evaluations may take together, 0 to 100 %.
+    pub turn_model_percent: u8,
     /// How long calls may go on after SIGTERM.
     pub drain_within: Duration,
     /// Where vendors are, and the keys to them.
@@ -78,6 +86,8 @@ impl Config {
             max_calls: parsed(&get, "MAX_CALLS", DEFAULT_CALLS)?,
             health_addr: health_addr(&get)?,
             journal_dir: get("JOURNAL_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from),
+            turn_model: get("SMART_TURN_MODEL").filter(|path| !path.is_empty()).map(PathBuf::from),
+            turn_model_percent: parsed(&get, "SMART_TURN_CORE_PERCENT", DEFAULT_TURN_MODEL_PERCENT)?.min(100),
             drain_within: Duration::from_secs(parsed(&get, "DRAIN_SECONDS", DEFAULT_DRAIN_S)?),
             endpoints: endpoints(&get),
             otlp_endpoint: get("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|url| !url.is_empty()),

@@ -23,6 +23,7 @@ use crate::call::call::Shared;
 use crate::call::journal::Journals;
 use crate::call::rehearsal;
 use crate::config::Config;
+use crate::drivers::turn_model::TurnModels;
 use crate::drivers::vendors::Vendors;
 use crate::drivers::voice::Clips;
 use crate::health;
@@ -131,11 +132,20 @@ async fn shared(config: &Config, worker: WorkerId) -> anyhow::Result<Shared> {
         client,
         spans,
         vendors: Vendors::default(),
+        turn_models: turn_models(config)?,
         clips: Clips::default(),
         endpoints: config.endpoints.clone(),
         journals,
         worker,
     })
+}
+
+fn turn_models(config: &Config) -> anyhow::Result<TurnModels> {
+    let share = f64::from(config.turn_model_percent) / 100.0;
+    match &config.turn_model {
+        Some(weights) => TurnModels::load(weights, share).context("thread of the end-of-turn model"),
+        None => Ok(TurnModels::default()),
+    }
 }
 
 /// A name nobody else has: host and a random number.

@@ -201,7 +201,7 @@ impl Dialogue {
             (Phase::Talking, Input::Stt(event)) => self.on_stt(event),
             (Phase::Talking, Input::Think { id, event }) => self.on_think(id, event),
             (Phase::Talking, Input::Digit(key)) => self.on_digit(key),
-            (Phase::Talking, Input::TurnModel { id, probability }) => self.on_turn_model(id, probability),
+            (Phase::Talking, Input::TurnModel { id, answer }) => self.on_turn_model(id, answer),
             (Phase::Talking, Input::Transfer { id, result }) => self.on_transfer(id, result),
             (Phase::Talking, Input::Live(event)) => self.on_live(event),
         }

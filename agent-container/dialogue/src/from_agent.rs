@@ -1,10 +1,10 @@
 //! From the agent's stored configuration to the dialogue's.
 
-use domain::{AgentConfig, TurnSettings, WatchdogAction};
+use domain::{AgentConfig, EndOfTurnModel, TurnSettings, WatchdogAction};
 
 use crate::{
     Config, ConfigError, EndpointingMode, Mind, Phrases, Rescue, Road, ToolClass, ToolSpec, TurnConfig,
-    Variables, builtin, render,
+    TurnModelKind, Variables, builtin, render,
 };
 
 impl Config {
@@ -128,9 +128,21 @@ fn set_voice(t: &mut TurnConfig, s: &TurnSettings) {
     if s.endpointing_dynamic == Some(true) {
         e.mode = EndpointingMode::Dynamic;
     }
+    set_turn_model(t, s);
     t.recogniser.wait_ms = s.transcript_timeout_ms.map(u64::from).or(t.recogniser.wait_ms);
     set(&mut t.preemptive.llm, s.preemptive_generation.as_ref());
     set(&mut t.preemptive.max_speech_ms, s.preemptive_max_speech_ms.as_ref());
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a probability")]
+fn set_turn_model(t: &mut TurnConfig, s: &TurnSettings) {
+    if let Some(model) = s.endpointing_turn_model {
+        t.turn_model.kind = match model {
+            EndOfTurnModel::None => TurnModelKind::None,
+            EndOfTurnModel::SmartTurn => TurnModelKind::SmartTurn,
+        };
+    }
+    set(&mut t.turn_model.threshold, s.endpointing_turn_model_threshold.map(|p| p as f32).as_ref());
 }
 
 fn set_interruption(t: &mut TurnConfig, s: &TurnSettings) {
@@ -194,6 +206,7 @@ fn settings_field(field: &str) -> &str {
         "turns.interruption.false_timeout_ms" => "turns.false_interruption_timeout_ms",
         "turns.limits.min_speech_gap_ms" => "turns.min_consecutive_speech_delay_ms",
         "turns.tools.max_steps" => "turns.max_tool_steps",
+        "turns.turn_model.threshold" => "turns.endpointing_turn_model_threshold",
         "turns.recogniser.wait_ms" => "turns.transcript_timeout_ms",
         other => other,
     }

@@ -1,18 +1,14 @@
 //! The caller's voice and words: what VAD and the recogniser say, and when a turn is over.
 
-use crate::dialogue::Asking;
 use crate::speech::Speech;
-use crate::{AskId, CallTime, Decision, Dialogue, EndBy, Mind, Output, State, Stt, Timer, Vad, Who};
+use crate::{CallTime, Decision, Dialogue, EndBy, Mind, Output, State, Stt, Timer, Vad, Who};
 
 impl Dialogue {
     pub(crate) fn on_vad(&mut self, edge: Vad) {
         let ended = self.caller.follow(self.now, edge);
         match edge {
             Vad::Started { speech_ms } => self.voice_started(self.now - speech_ms),
-            Vad::Hushed { .. } => {
-                self.timers.clear(Timer::BargeIn);
-                self.ask_turn_model();
-            }
+            Vad::Hushed { .. } => self.timers.clear(Timer::BargeIn),
             Vad::Resumed { .. } => {
                 self.forget_question();
                 self.time_barge_in();
@@ -45,7 +41,7 @@ impl Dialogue {
         let backchannel = self.is_backchannel(&self.caller.words());
         let config = &self.config.turns.endpointing;
         self.pauses.utterance(segment.start, end, config, backchannel);
-        self.ask_turn_model();
+        self.ask_turn_model(end);
         self.time_deafness(segment, end);
         if self.speeches.front().is_some_and(Speech::is_begun) && !self.caller.has_words() {
             let timeout = self.config.turns.interruption.false_timeout_ms;
@@ -234,7 +230,7 @@ impl Dialogue {
     // ---- end of turn ----------------------------------------------------------------------------------
 
     /// Something suggests that the turn is over: set the moment.
-    fn consider_end(&mut self, trigger: &'static str) {
+    pub(crate) fn consider_end(&mut self, trigger: &'static str) {
         if self.caller.has_floor() {
             return;
         }
@@ -263,12 +259,10 @@ impl Dialogue {
         if turns.endpointing.end_by == EndBy::Stt {
             return (turns.endpointing.max_delay_ms, "stt_fallback");
         }
+        let by_text = self.pauses.delay(&self.caller.finals, &turns.endpointing);
         match self.asking.and_then(|a| a.answer) {
-            Some(p) if p >= turns.turn_model.threshold => {
-                (turns.turn_model.complete_delay_ms, "model_complete")
-            }
-            Some(_) => (turns.endpointing.max_delay_ms, "model_incomplete"),
-            None => self.pauses.delay(&self.caller.finals, &turns.endpointing),
+            Some(p) => turns.turn_model.delay(p, by_text, turns.endpointing.max_delay_ms),
+            None => by_text,
         }
     }
 
@@ -301,45 +295,6 @@ impl Dialogue {
         self.caller.finals = crate::caller::join(&self.caller.finals, &interim);
         self.caller.committed_early = Some(interim);
         false
-    }
-
-    // ---- end-of-turn model ----------------------------------------------------------------------------
-
-    fn ask_turn_model(&mut self) {
-        if !self.config.turns.turn_model.enabled || self.asking.is_some() {
-            return;
-        }
-        let id = AskId(self.ids.ask.next());
-        self.asking = Some(Asking { id, answer: None, settled: false });
-        self.timers.set(Timer::TurnModel, self.now + self.config.turns.turn_model.timeout_ms);
-        self.emit(Output::AskTurnModel { id });
-    }
-
-    pub(crate) fn forget_question(&mut self) {
-        self.asking = None;
-        self.timers.clear(Timer::TurnModel);
-    }
-
-    pub(crate) fn on_turn_model(&mut self, id: AskId, probability: Option<f32>) {
-        let Some(asking) = self.asking.as_mut().filter(|a| a.id == id && !a.settled) else {
-            return self.explain(Decision::Stale, "turn_model", []);
-        };
-        asking.answer = probability.filter(|p| p.is_finite());
-        asking.settled = true;
-        self.timers.clear(Timer::TurnModel);
-        let p = probability.map_or(-1.0, f64::from);
-        let threshold = f64::from(self.config.turns.turn_model.threshold);
-        self.explain(Decision::Endpointing, "turn_model", [("probability", p), ("threshold", threshold)]);
-        self.consider_end("turn_model");
-    }
-
-    /// Silence decides.
-    pub(crate) fn turn_model_late(&mut self) {
-        if let Some(asking) = &mut self.asking {
-            asking.settled = true;
-            self.explain(Decision::Endpointing, "turn_model_late", []);
-            self.consider_end("turn_model_late");
-        }
     }
 }
 

@@ -44,8 +44,8 @@ pub enum Input {
     TurnModel {
         /// The question.
         id: AskId,
-        /// Probability that the turn is complete, 0 to 1; `None` when the model could not say.
-        probability: Option<f32>,
+        /// What it says.
+        answer: TurnAnswer,
     },
     /// A transfer ended.
     Transfer {
@@ -63,6 +63,50 @@ pub enum Input {
         /// Milliseconds from now in which the call must be over.
         within_ms: u64,
     },
+}
+
+/// What the end-of-turn model says.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnAnswer {
+    /// It was evaluated.
+    Judged {
+        /// Probability that the turn is complete, 0 to 1.
+        probability: f32,
+        /// What the evaluation took on its core, in milliseconds.
+        cost_ms: u64,
+    },
+    /// It was not: silence decides.
+    Skipped(TurnSkip),
+}
+
+/// Why the end-of-turn model was not evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnSkip {
+    /// There is none.
+    Absent,
+    /// Too many evaluations wait already.
+    Busy,
+    /// All evaluations together have used up their share of a core.
+    OverBudget,
+    /// Its turn came when nobody waited for the answer any more.
+    Late,
+    /// It failed.
+    Failed,
+}
+
+impl TurnSkip {
+    /// The rule of the explain entry.
+    pub(crate) fn rule(self) -> &'static str {
+        match self {
+            Self::Absent => "turn_model_absent",
+            Self::Busy => "turn_model_busy",
+            Self::OverBudget => "turn_model_over_budget",
+            Self::Late => "turn_model_late",
+            Self::Failed => "turn_model_failed",
+        }
+    }
 }
 
 /// Edges of the voice activity detector. Between `Started` and `Ended` the detector holds the caller to be

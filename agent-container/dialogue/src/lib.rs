@@ -62,6 +62,7 @@ mod trace;
 mod tracer;
 mod turn_config;
 mod turn_end;
+mod turn_model;
 mod validate;
 mod waits;
 mod words;
@@ -76,7 +77,7 @@ pub use explain::{Decision, Explain};
 pub use ids::{AskId, SayId, ThinkId, ToolId, TransferId, TurnId};
 pub use input::{
     Failure, FailureKind, Input, LineChange, LiveEvent, SayEvent, Stt, ThinkEvent, ToolResult,
-    TransferResult, Usage, Vad, WordTime,
+    TransferResult, TurnAnswer, TurnSkip, Usage, Vad, WordTime,
 };
 pub use journal::{JOURNAL_VERSION, JournalHeader, JournalLine};
 pub use message::{HistoryItem, Message, ToolCall};
@@ -93,5 +94,6 @@ pub use trace::{Anchors, Deltas, Stage, TurnOutcome, TurnTrace};
 pub use tracer::Tracer;
 pub use turn_config::{
     Digits, EndBy, Endpointing, EndpointingMode, Interruption, Limits, Preemptive, RecogniserConfig, Silence,
-    TextConfig, TextRules, Tools, TurnConfig, TurnModelConfig, Unaccepted, VadConfig, Watchdog,
+    TextConfig, TextRules, Tools, TurnConfig, TurnModelConfig, TurnModelKind, Unaccepted, VadConfig,
+    Watchdog,
 };

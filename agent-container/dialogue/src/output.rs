@@ -47,6 +47,8 @@ pub enum Output {
     AskTurnModel {
         /// Name of the question.
         id: AskId,
+        /// Milliseconds since the turn's first sound: what came before belongs to another turn.
+        turn_ms: u64,
     },
     /// Ask the recogniser to finalise what it has (Deepgram `Finalize`); vendors without one ignore it.
     FlushStt,

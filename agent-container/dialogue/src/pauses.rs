@@ -74,6 +74,11 @@ impl Pauses {
     }
 }
 
+/// Do the words, by this rule of [`Pauses::delay`], want more words?
+pub(crate) fn is_open_ended(rule: &str) -> bool {
+    matches!(rule, "text_number" | "text_unfinished")
+}
+
 /// What the end of a text looks like.
 #[derive(Debug, PartialEq, Eq)]
 enum Look {

@@ -130,23 +130,43 @@ impl Default for TextRules {
     }
 }
 
-/// The end-of-turn model (runs elsewhere; the dialogue only asks).
+/// The end-of-turn model (runs elsewhere; the dialogue only asks, once a silence).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnModelConfig {
-    /// Ask it?
-    pub enabled: bool,
-    /// Probability below which the turn counts as unfinished.
+    /// Which one is asked.
+    pub kind: TurnModelKind,
+    /// Probability, 0 to 1, below which the turn counts as unfinished.
     pub threshold: f32,
-    /// After this silence decides.
+    /// From the question; after this silence decides. The default leaves the text rules their time: the question
+    /// comes with the end of speech, 250 ms after the last sound, and the shortest rule waits 500 ms.
     pub timeout_ms: u64,
-    /// Delay to the commit when the model says complete.
+    /// Delay from the last sound to the commit when the model says complete.
     pub complete_delay_ms: u64,
+}
+
+/// End-of-turn models.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TurnModelKind {
+    /// None: text and silence decide.
+    #[default]
+    None,
+    /// Smart Turn v3.2, by the sound of the voice.
+    SmartTurn,
+}
+
+impl TurnModelConfig {
+    /// Is there one to ask?
+    #[must_use]
+    pub fn enabled(&self) -> bool {
+        self.kind != TurnModelKind::None
+    }
 }
 
 impl Default for TurnModelConfig {
     fn default() -> Self {
-        Self { enabled: false, threshold: 0.5, timeout_ms: 300, complete_delay_ms: 400 }
+        Self { kind: TurnModelKind::None, threshold: 0.5, timeout_ms: 240, complete_delay_ms: 400 }
     }
 }
 

@@ -105,7 +105,10 @@ fn head(dice: &mut Dice, out: &mut String) {
         ("tts word_times=on", 40),
         ("stt streams=off\nset recogniser.streams_words false", 15),
         ("set tools.think_during_speech false", 20),
-        ("set turn_model.enabled true\nturn_model p=0.3 delay=0.1", 15),
+        (
+            "set turn_model.kind smart-turn\nturn_model p=0.9 delay=0.1\nturn_model p=0.3 delay=0.4\nturn_model skip=busy delay=0",
+            15,
+        ),
         ("set endpointing.end_by \"stt\"", 10),
         ("set preemptive.llm true\nset preemptive.tts true", 10),
     ];

@@ -1,10 +1,12 @@
 //! Reads `.call` statements.
 
-use dialogue::{FailureKind, Input, LineChange, LiveEvent, Stt, TransferResult, TurnConfig, Usage};
+use dialogue::{FailureKind, Input, LineChange, LiveEvent, Stt, TransferResult, TurnConfig, TurnSkip, Usage};
 use serde_json::Value;
 
 use crate::expect::Expectation;
-use crate::script::{Happening, ModelLine, Script, ScriptError, Timed, ToolLine, TransferLine, VoiceLine};
+use crate::script::{
+    Happening, ModelLine, Script, ScriptError, Timed, ToolLine, TransferLine, TurnModelLine, VoiceLine,
+};
 use crate::words::{self, Line};
 
 impl Script {
@@ -123,15 +125,18 @@ impl Script {
     }
 
     fn turn_model(&mut self, args: &[String]) -> Result<(), String> {
-        let (mut p, mut delay) = (1.0, 100);
+        let mut line = TurnModelLine::default();
         for (key, value) in words::pairs(args)? {
             match key {
-                "p" => p = value.parse().map_err(|_| format!("`{value}` is no probability"))?,
-                "delay" => delay = words::seconds(value)?,
+                "p" => {
+                    line.probability = value.parse().map_err(|_| format!("`{value}` is no probability"))?
+                }
+                "delay" => line.after_ms = words::seconds(value)?,
+                "skip" => line.skip = Some(skip(value)?),
                 other => return Err(format!("unknown setting `{other}` of turn_model")),
             }
         }
-        self.turn_model = Some((p, delay));
+        self.turn_model.push_back(line);
         Ok(())
     }
 
@@ -340,4 +345,9 @@ const DRAIN_MS: u64 = 20_000;
 /// Makes the JSON of `value`, or a string of it.
 pub(crate) fn json_or_text(value: &str) -> Value {
     serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))
+}
+
+/// `busy`, `over_budget`: the words of the journal.
+fn skip(value: &str) -> Result<TurnSkip, String> {
+    serde_json::from_value(value.into()).map_err(|_| format!("`{value}` is no reason to skip the turn model"))
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use dialogue::{Config, Input, JournalLine, Message, Output, SayEvent, Stt, ThinkEvent, ToolResult, Vad};
+use dialogue::{
+    Config, Input, JournalLine, Message, Output, SayEvent, Stt, ThinkEvent, ToolResult, TurnAnswer, Vad,
+};
 
 use crate::journal::config;
 
@@ -33,6 +35,7 @@ struct Maker {
     says: BTreeMap<u32, String>,
     runs: BTreeMap<u32, (String, u64)>,
     tools: BTreeMap<String, (u64, bool)>,
+    asked: BTreeMap<u32, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -87,12 +90,25 @@ impl Maker {
                     let _ = writeln!(self.out, "voice {} audio={}", quoted(&mask(text)), secs(*duration_ms));
                 }
             }
-            Input::Wake | Input::Say { .. } | Input::TurnModel { .. } | Input::Transfer { .. } => {}
+            Input::TurnModel { id, answer } => self.judged(at, id.0, *answer),
+            Input::Wake | Input::Say { .. } | Input::Transfer { .. } => {}
             other => {
                 let json = serde_json::to_string(&masked(other)).unwrap_or_default();
                 let _ = writeln!(self.out, "{} input {}", secs(at), quoted(&json));
             }
         }
+    }
+
+    fn judged(&mut self, at: u64, id: u32, answer: TurnAnswer) {
+        let delay = secs(at - self.asked.remove(&id).unwrap_or(at));
+        let said = match answer {
+            TurnAnswer::Judged { probability, .. } => format!("p={probability}"),
+            TurnAnswer::Skipped(why) => {
+                let why = serde_json::to_value(why).unwrap_or_default();
+                format!("skip={}", why.as_str().unwrap_or_default())
+            }
+        };
+        let _ = writeln!(self.out, "turn_model {said} delay={delay}");
     }
 
     fn thought(&mut self, at: u64, id: u32, event: &ThinkEvent) {
@@ -119,6 +135,9 @@ impl Maker {
                     text.push(' ');
                 }
                 text.push_str(&chunk.text);
+            }
+            Output::AskTurnModel { id, .. } => {
+                self.asked.insert(id.0, at);
             }
             Output::RunTool(run) => {
                 self.runs.insert(run.id.0, (run.name.clone(), at));

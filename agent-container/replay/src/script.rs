@@ -1,9 +1,10 @@
 //! The `.call` format: a timed script of a call, its faults and what is expected of it.
 //! `events/calls/README.md` describes it for people.
 
+use std::collections::VecDeque;
 use std::fmt;
 
-use dialogue::{Config, FailureKind, Input, TransferResult};
+use dialogue::{Config, FailureKind, Input, TransferResult, TurnSkip};
 
 use crate::expect::Expectation;
 
@@ -34,8 +35,8 @@ pub struct Script {
     pub llm: LlmFake,
     /// The fake voice's timing.
     pub tts: TtsFake,
-    /// The fake end-of-turn model: probability and delay in ms.
-    pub turn_model: Option<(f32, u64)>,
+    /// The fake end-of-turn model's answers in order; the last one repeats. None: it never answers.
+    pub turn_model: VecDeque<TurnModelLine>,
     /// When the call is answered, in ms.
     pub answer_ms: u64,
     /// When the simulation ends, in ms.
@@ -114,6 +115,23 @@ pub struct VoiceLine {
     pub ttfb_ms: Option<u64>,
 }
 
+/// One answer of the end-of-turn model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TurnModelLine {
+    /// Probability that the turn is complete.
+    pub probability: f32,
+    /// From question to answer.
+    pub after_ms: u64,
+    /// Why it did not judge.
+    pub skip: Option<TurnSkip>,
+}
+
+impl Default for TurnModelLine {
+    fn default() -> Self {
+        Self { probability: 1.0, after_ms: 100, skip: None }
+    }
+}
+
 /// How a transfer ends.
 #[derive(Debug, Clone)]
 pub struct TransferLine {
@@ -190,7 +208,7 @@ impl Script {
             stt: SttFake { delay_ms: 200, streams: true },
             llm: LlmFake { ttft_ms: 100, duration_ms: 300 },
             tts: TtsFake { ttfb_ms: 200, extra_ms: 0, word_times: false, silent: false, failures: 0 },
-            turn_model: None,
+            turn_model: VecDeque::new(),
             answer_ms: 0,
             end_ms: 0,
         }

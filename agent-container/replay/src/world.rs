@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use dialogue::{
-    CallTime, Dialogue, Failure, FailureKind, HistoryItem, Input, JournalLine, LiveCommand, Message, Output,
-    SayEvent, SayId, ThinkEvent, ThinkId, ThinkRequest, ToolId, ToolResult, TransferResult, Usage,
+    AskId, CallTime, Dialogue, Failure, FailureKind, HistoryItem, Input, JournalLine, LiveCommand, Message,
+    Output, SayEvent, SayId, ThinkEvent, ThinkId, ThinkRequest, ToolId, ToolResult, TransferResult,
+    TurnAnswer, Usage,
 };
 
 use crate::caller;
 use crate::playout::{Heard, Playout};
-use crate::script::{ModelLine, Script, TransferLine};
+use crate::script::{ModelLine, Script, TransferLine, TurnModelLine};
 
 /// What a call left behind.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ struct World<'a> {
     cancelled_tools: HashSet<ToolId>,
     model: Vec<ModelLine>,
     transfers: VecDeque<TransferLine>,
+    turn_model: VecDeque<TurnModelLine>,
     tts_failures: u32,
 }
 
@@ -88,6 +90,7 @@ pub fn run(script: &Script) -> Result<Recording, dialogue::ConfigError> {
         cancelled_tools: HashSet::new(),
         model: script.model.clone(),
         transfers: script.transfers.clone().into(),
+        turn_model: script.turn_model.clone(),
         tts_failures: script.tts.failures,
     };
     world.schedule_script();
@@ -170,12 +173,7 @@ impl World<'_> {
             Output::CancelTool { id } => {
                 self.cancelled_tools.insert(id);
             }
-            Output::AskTurnModel { id } => {
-                if let Some((p, delay)) = self.script.turn_model {
-                    let answer = Input::TurnModel { id, probability: Some(p) };
-                    self.at(self.now + delay, Step::Input(answer));
-                }
-            }
+            Output::AskTurnModel { id, .. } => self.judge_turn(id),
             Output::Transfer { id, .. } => {
                 let line = self.transfers.pop_front();
                 let line =
@@ -187,6 +185,17 @@ impl World<'_> {
             Output::Live(LiveCommand::Play { item, say }) => self.play_item(say, &item),
             _ => {}
         }
+    }
+
+    /// The end-of-turn model's answers come in the script's order; the last one repeats.
+    fn judge_turn(&mut self, id: AskId) {
+        let Some(line) = self.turn_model.front().copied() else { return };
+        if self.turn_model.len() > 1 {
+            self.turn_model.pop_front();
+        }
+        let judged = TurnAnswer::Judged { probability: line.probability, cost_ms: line.after_ms };
+        let answer = line.skip.map_or(judged, TurnAnswer::Skipped);
+        self.at(self.now + line.after_ms, Step::Input(Input::TurnModel { id, answer }));
     }
 
     // ---- model and tools ------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ pub use phone::{Caller, E164};
 pub use road::{Direction, Provider, Road};
 pub use secret::{Pii, Secret};
 pub use time::WallTime;
-pub use turn_settings::{SilencePrompt, TurnSettings, WatchdogAction, WatchdogStep};
+pub use turn_settings::{EndOfTurnModel, SilencePrompt, TurnSettings, WatchdogAction, WatchdogStep};
 pub use user::User;
 pub use voice::Voice;
 pub use write::{IdempotencyKey, RateLimit, RateScope, Write};

@@ -28,6 +28,12 @@ pub struct TurnSettings {
     /// Learn the delay from the caller's own pauses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpointing_dynamic: Option<bool>,
+    /// A model that hears whether the caller has finished; none: text and silence decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpointing_turn_model: Option<EndOfTurnModel>,
+    /// Probability, 0 to 1, below which that model holds a turn to be unfinished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpointing_turn_model_threshold: Option<f64>,
     /// The caller may interrupt the agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interruption_enabled: Option<bool>,
@@ -73,6 +79,16 @@ pub struct TurnSettings {
     /// Milliseconds a final transcript may come after the end of speech.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transcript_timeout_ms: Option<u32>,
+}
+
+/// Models that hear whether the caller has finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndOfTurnModel {
+    /// None.
+    None,
+    /// Smart Turn v3.2, evaluated in the agent's process.
+    SmartTurn,
 }
 
 /// One prompt to a silent caller.

@@ -88,6 +88,8 @@ pub mod metric {
     pub const TURN_STAGE_MS: &str = "ringdown_turn_stage_ms";
     /// Turns by `outcome`.
     pub const TURNS_TOTAL: &str = "ringdown_turns_total";
+    /// Processor time of one evaluation of the end-of-turn model, milliseconds.
+    pub const TURN_MODEL_MS: &str = "ringdown_turn_model_ms";
     /// Lateness of the 20 ms tick, milliseconds.
     pub const TICK_LATE_MS: &str = "ringdown_tick_late_ms";
     /// Frames of 20 ms, by kind: received, lost, concealed, dropped (late), sent, skipped (not sent, as the media thread

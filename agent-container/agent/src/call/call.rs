@@ -28,6 +28,7 @@ use super::setup::{CallSetup, Endpoints};
 use super::station::StationEnd;
 use super::trace::CallTrace;
 use super::transfer::Transfers;
+use crate::drivers::turn_model::TurnModels;
 use crate::drivers::vendors::Vendors;
 use crate::drivers::voice::Clips;
 use crate::spans::Spans;
@@ -50,6 +51,8 @@ pub struct Shared {
     pub client: Client,
     /// Which vendors work.
     pub vendors: Vendors,
+    /// The end-of-turn model.
+    pub turn_models: TurnModels,
     /// Phrases kept as audio.
     pub clips: Clips,
     /// Where vendors are.
@@ -156,10 +159,11 @@ pub(super) struct Call {
 
 impl Call {
     async fn run(&mut self, station: StationEnd) -> Ending {
-        let setup = match self.prepare().await {
+        let mut setup = match self.prepare().await {
             Ok(setup) => setup,
             Err(ending) => return ending,
         };
+        self.shared.turn_models.suit(&mut setup.dialogue);
         let mut dialogue = match Dialogue::new(setup.dialogue.clone()) {
             Ok(dialogue) => dialogue,
             Err(error) => return self.unusable(&error),
@@ -167,8 +171,6 @@ impl Call {
         let call_zero = Instant::now();
         self.observer.trace = self.trace(&setup);
         let mut journal = self.shared.journals.open(&self.call_id, &wall_now().to_string(), &setup.dialogue);
-        // A full channel means that it was retuned already.
-        let _ = station.retune.try_send(inputs::vad_config(&setup.dialogue.turns.vad));
         self.talk(&mut dialogue, &mut journal, call_zero, &setup, station).await
     }
 
@@ -229,6 +231,7 @@ impl Call {
             line: self.commands.clone(),
             client: self.shared.client.clone(),
             vendors: self.shared.vendors.clone(),
+            turn_models: self.shared.turn_models.clone(),
             transfers: Arc::clone(&self.job.transfers),
             clips: self.shared.clips.clone(),
             call_id: self.call_id.clone(),

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use dialogue::{Input, LiveCommand, Output, TransferId, TransferResult, Vad};
+use dialogue::{AskId, Input, LiveCommand, Output, TransferId, TransferResult, TurnAnswer, TurnSkip, Vad};
 use domain::CallId;
 use line::LineCommand;
 use reqwest::Client;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tracing::error;
 
+use super::inputs;
 use super::records::Records;
 use super::setup::CallSetup;
-use super::station::StationEnd;
+use super::station::{StationEnd, Tuning};
 use super::transfer::Transfers;
 use crate::drivers::callbacks::Callbacks;
 use crate::drivers::keys;
@@ -21,6 +23,8 @@ use crate::drivers::recogniser::{self, Recogniser, RecogniserSetup};
 use crate::drivers::tasks::Tasks;
 use crate::drivers::thinker::Thinker;
 use crate::drivers::tools::Tools;
+use crate::drivers::turn_ear::{TurnAsker, TurnEar};
+use crate::drivers::turn_model::TurnModels;
 use crate::drivers::vendors::Vendors;
 use crate::drivers::voice::{self, Clips, Voice, VoiceSetup};
 
@@ -45,6 +49,7 @@ pub struct Effects {
     tools: Tools,
     transfers: Arc<dyn Transfers>,
     transfer_targets: BTreeMap<String, String>,
+    turn: Option<TurnAsker>,
 }
 
 /// What the drivers of a call are made of.
@@ -58,6 +63,8 @@ pub struct EffectsSetup {
     pub client: Client,
     /// Which vendors work.
     pub vendors: Vendors,
+    /// The end-of-turn model.
+    pub turn_models: TurnModels,
     /// How callers are handed over.
     pub transfers: Arc<dyn Transfers>,
     /// Phrases kept as audio.
@@ -72,8 +79,10 @@ impl Effects {
     /// Starts the drivers: recogniser and voice connect at once.
     #[must_use]
     pub fn start(with: EffectsSetup, setup: &CallSetup, station: StationEnd) -> Self {
-        let EffectsSetup { inbox, line, client, vendors, transfers, clips, call_id, records } = with;
+        let EffectsSetup { inbox, line, client, vendors, turn_models, transfers, clips, call_id, records } =
+            with;
         let mut tasks = Tasks::default();
+        let turn = tune(&mut tasks, setup, &station, turn_models, &inbox);
         let (voice, commands) = mpsc::channel(COMMAND_BOUND);
         let speaking = Voice::new(VoiceSetup {
             chain: setup.tts.clone(),
@@ -117,11 +126,26 @@ impl Effects {
             Callbacks { records, call: call_id, agent: setup.agent.clone(), caller: setup.caller.clone() };
         let tools = Tools::new(setup.tools.clone(), callbacks, client, inbox.clone());
         let transfer_targets = setup.dialogue.transfer_targets.clone();
-        Self { tasks, inbox, line, voice, recogniser, live, thinker, tools, transfers, transfer_targets }
+        Self {
+            tasks,
+            inbox,
+            line,
+            voice,
+            recogniser,
+            live,
+            thinker,
+            tools,
+            transfers,
+            transfer_targets,
+            turn,
+        }
     }
 
     /// What reaches the dialogue and concerns a driver too.
     pub fn notice(&mut self, input: &Input) {
+        if let (Input::Vad(Vad::Started { .. } | Vad::Resumed { .. }), Some(turn)) = (input, &self.turn) {
+            turn.withdraw();
+        }
         let command = match input {
             Input::Vad(Vad::Started { .. }) => recogniser::Command::SpeechStarted,
             Input::Vad(Vad::Ended { .. }) => recogniser::Command::SpeechEnded,
@@ -145,7 +169,7 @@ impl Effects {
             Output::Hush { id } => return self.tell_voice(voice::Command::Hush(id)),
             Output::RunTool(run) => self.tools.run(&mut self.tasks, run),
             Output::CancelTool { id } => self.tools.cancel(id),
-            Output::AskTurnModel { id } => self.answer(Input::TurnModel { id, probability: None }),
+            Output::AskTurnModel { id, turn_ms } => self.ask_turn_model(id, turn_ms),
             Output::FlushStt => return self.tell_recogniser(recogniser::Command::Flush),
             Output::RestartStt => return self.tell_recogniser(recogniser::Command::Restart),
             Output::SendDigits { digits } => {
@@ -193,6 +217,16 @@ impl Effects {
         }
     }
 
+    fn ask_turn_model(&mut self, id: AskId, turn_ms: u64) {
+        let asked = self.turn.as_ref().map(|turn| turn.ask(id, turn_ms));
+        let skip = match asked {
+            Some(true) => return,
+            Some(false) => TurnSkip::Busy,
+            None => TurnSkip::Absent,
+        };
+        self.answer(Input::TurnModel { id, answer: TurnAnswer::Skipped(skip) });
+    }
+
     /// Gives the dialogue an input of our own, without waiting here.
     fn answer(&mut self, input: Input) {
         let inbox = self.inbox.clone();
@@ -214,4 +248,28 @@ impl Effects {
             let _ = inbox.send(Input::Transfer { id, result }).await;
         });
     }
+}
+
+/// Tells the ear on the media thread how this agent hears, and who hears with it.
+fn tune(
+    tasks: &mut Tasks,
+    setup: &CallSetup,
+    station: &StationEnd,
+    models: TurnModels,
+    inbox: &mpsc::Sender<Input>,
+) -> Option<TurnAsker> {
+    let turns = &setup.dialogue.turns;
+    let within = Duration::from_millis(turns.turn_model.timeout_ms);
+    let (copy, asker) = turns
+        .turn_model
+        .enabled()
+        .then(|| {
+            let (ear, asker, copy) = TurnEar::new(models, within, inbox.clone());
+            tasks.spawn(ear.run());
+            (copy, asker)
+        })
+        .unzip();
+    // A full channel means that it was tuned already.
+    let _ = station.retune.try_send(Tuning { vad: inputs::vad_config(&turns.vad), copy });
+    asker
 }

@@ -17,11 +17,21 @@ const EDGE_BOUND: usize = 64;
 #[derive(Debug)]
 pub struct CallStation {
     vad: Vad,
-    retuned: mpsc::Receiver<VadConfig>,
+    retuned: mpsc::Receiver<Tuning>,
+    copy: Option<mpsc::Sender<Frame>>,
     edges: mpsc::Sender<VadEdge>,
     frames: mpsc::Sender<Frame>,
     playout: Playout,
     dropped: Arc<AtomicU64>,
+}
+
+/// How an agent hears.
+#[derive(Debug)]
+pub struct Tuning {
+    /// When a caller counts as speaking.
+    pub vad: VadConfig,
+    /// Who gets the caller's audio beside the recogniser.
+    pub copy: Option<mpsc::Sender<Frame>>,
 }
 
 /// The call loop's end.
@@ -38,7 +48,7 @@ pub struct StationEnd {
     /// To be rung when there is more to say: roads with a clock of their own need not wait for its next tick.
     pub sound: Arc<Notify>,
     /// How to hear, once the agent's configuration is known.
-    pub retune: mpsc::Sender<VadConfig>,
+    pub retune: mpsc::Sender<Tuning>,
     /// Speeches that were cut off: what a road has buffered of them is to be forgotten.
     pub cuts: Arc<AtomicU64>,
     /// Frames and edges nobody took.
@@ -59,6 +69,7 @@ pub fn pair() -> (CallStation, StationEnd) {
     let station = CallStation {
         vad,
         retuned,
+        copy: None,
         edges: edge_tx,
         frames: frame_tx,
         playout,
@@ -71,8 +82,14 @@ pub fn pair() -> (CallStation, StationEnd) {
 
 impl Station for CallStation {
     fn hear(&mut self, frame: &Frame, _source: Source) {
-        if let Ok(config) = self.retuned.try_recv() {
-            self.vad = Vad::new(config);
+        if let Ok(tuning) = self.retuned.try_recv() {
+            self.vad = Vad::new(tuning.vad);
+            self.copy = tuning.copy;
+        }
+        if let Some(copy) = &self.copy
+            && copy.try_send(*frame).is_err()
+        {
+            self.dropped.fetch_add(1, Relaxed);
         }
         if let Some(edge) = self.vad.hear(frame)
             && self.edges.try_send(edge).is_err()

@@ -13,5 +13,7 @@ pub mod tasks;
 pub mod thinker;
 pub mod tools;
 mod transcriber;
+pub mod turn_ear;
+pub mod turn_model;
 pub mod vendors;
 pub mod voice;

@@ -1,8 +1,10 @@
 //! Whole calls over scripted lines and simulated vendors that speak the real protocols.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use crate::support::{Heard, World, WorldSetup};
+use agent::drivers::turn_model::{Judge, TurnModels};
 use agent::worker::link::Command;
 use agent::worker::session::JobEnd;
 use domain::{EndReason, Report};
@@ -188,4 +190,37 @@ async fn a_caller_who_gives_up_before_the_answer_is_recorded_as_such() {
     caller.events.send(LineEvent::Published).await.unwrap();
     caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
     assert_eq!(world.memory.ended("CA10").await, EndReason::CallerCancelled);
+}
+
+/// An end-of-turn model with one answer.
+struct Always(f32);
+
+impl Judge for Always {
+    fn judge(&mut self, samples: &[i16]) -> Result<(f32, Duration), turnmodel::TurnModelError> {
+        assert!(!samples.is_empty(), "nothing was heard");
+        Ok((self.0, Duration::from_millis(7)))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_end_of_turn_model_is_asked_and_its_answer_is_in_the_journal() {
+    let mut world = World::start(WorldSetup {
+        simulator: script(&["Hello, I would like to book a table."], "Gladly."),
+        turns: json!({"endpointing_turn_model": "smart-turn"}),
+        turn_models: TurnModels::start(1.0, || Ok(Always(0.25))).unwrap(),
+        ..WorldSetup::default()
+    })
+    .await;
+    let mut caller = world.call("CA1").await;
+    caller.is_answered().await;
+    caller.hears(Heard::Speaking).await;
+    caller.hears(Heard::Silent).await;
+    caller.say("Hello, I would like to book a table.");
+    caller.hears(Heard::Speaking).await;
+    caller.hears(Heard::Silent).await;
+    caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    assert_eq!(world.memory.ended("CA1").await, EndReason::CallerHangup);
+    let journal = world.journal("CA1").await;
+    assert!(journal.contains(r#""judged":{"probability":0.25,"cost_ms":7}"#), "{journal}");
+    assert!(journal.contains("model_incomplete"), "{journal}");
 }

@@ -8,6 +8,7 @@ use agent::call::call::Shared;
 use agent::call::journal::Journals;
 use agent::call::records::{Bundle, Records};
 use agent::call::transfer::{NoTransfers, Transfers};
+use agent::drivers::turn_model::TurnModels;
 use agent::drivers::vendors::Vendors;
 use agent::drivers::voice::Clips;
 use agent::net::{http, tls};
@@ -45,6 +46,8 @@ pub(crate) struct WorldSetup {
     pub(crate) spans: Spans,
     /// How callers are handed over; they are not when absent.
     pub(crate) transfers: Option<Arc<dyn Transfers>>,
+    /// The end-of-turn model.
+    pub(crate) turn_models: TurnModels,
 }
 
 impl Default for WorldSetup {
@@ -61,6 +64,7 @@ impl Default for WorldSetup {
             agent: json!({}),
             spans: Spans::off(),
             transfers: None,
+            turn_models: TurnModels::default(),
         }
     }
 }
@@ -126,6 +130,7 @@ impl World {
             client: http::client().expect("client"),
             spans: setup.spans,
             vendors: Vendors::default(),
+            turn_models: setup.turn_models,
             clips: Clips::default(),
             endpoints: endpoints.into(),
             journals: Journals::in_folder(journals.path()).expect("journals"),
