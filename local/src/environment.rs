@@ -85,6 +85,8 @@ pub(crate) fn agent(
         // Nothing above DEBUG says what was spoken; this stack is for looking inside.
         ("RUST_LOG", &ours("RUST_LOG").unwrap_or_else(|| "info".to_owned())),
     ]));
+    // `cargo xtask turn-model` says where the weights are.
+    all.extend(ours("SMART_TURN_MODEL").map(|weights| ("SMART_TURN_MODEL".to_owned(), weights)));
     for (vendor, name) in VENDORS {
         let (key, base) = (format!("{vendor}_API_KEY"), format!("{vendor}_BASE_URL"));
         match (ours(&key), vendors.by_name.get(name)) {

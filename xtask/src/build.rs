@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{cargo, find, hand_over, openly, root, say, target};
-use crate::{python, setup};
+use crate::{python, setup, turn_model};
 
 /// Sets up, builds every program, and runs `program word arguments…`.
 pub(crate) fn ready_and_run(program: &str, word: &str, arguments: &[String]) -> Result<ExitCode> {
@@ -48,6 +48,9 @@ pub(crate) fn bench(name: Option<&str>, arguments: &[String]) -> Result<ExitCode
     if !arguments.iter().any(|argument| argument.starts_with("--without-")) {
         python::ensure_for_bench(name)?;
     }
+    if name == TURN_MODEL {
+        turn_model::ensure()?;
+    }
     let selection = ["--workspace", "--profile", BENCH_PROFILE, "--bench", name];
     if package == STACK {
         openly("build, optimised", cargo(["build", "--bins"]).args(selection))?;
@@ -57,6 +60,8 @@ pub(crate) fn bench(name: Option<&str>, arguments: &[String]) -> Result<ExitCode
 
 /// Optimised, without the minutes of link-time optimisation.
 const BENCH_PROFILE: &str = "quick";
+/// Needs the weights.
+const TURN_MODEL: &str = "turn-model";
 /// Its benches start the product's own programs.
 const STACK: &str = "local";
 

@@ -10,6 +10,7 @@ mod shell;
 mod system;
 mod test;
 mod tidy;
+mod turn_model;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Fetch the weights of the end-of-turn model and print where they are, for `SMART_TURN_MODEL`.
+    TurnModel,
     /// Format the sources and apply what clippy can mend by itself.
     Tidy,
     /// Build the arm64 zips that `sam deploy` takes.
@@ -92,6 +95,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench { name, arguments } => build::bench(name.as_deref(), &arguments),
         Task::Replay { arguments } => build::run("replay", "replay", &arguments),
         Task::Scenario { arguments } => build::run("replay", "scenario", &arguments),
+        Task::TurnModel => turn_model::print(),
         Task::Tidy => tidy::all().map(|()| ExitCode::SUCCESS),
         Task::Package { quick } => package::all(quick).map(|()| ExitCode::SUCCESS),
     }

@@ -7,13 +7,14 @@ use anyhow::{Context, Result};
 
 use crate::python::{LINTERS, VENDORS};
 use crate::shell::{cargo, command, openly, quietly, say, target};
-use crate::{build, package, setup};
+use crate::{build, package, setup, turn_model};
 
 /// Cheap checks first; the tests last, since they take longest and print the closing lines.
 pub(crate) fn all() -> Result<ExitCode> {
     setup::all()?;
     LINTERS.ensure()?;
     VENDORS.ensure()?;
+    turn_model::ensure_if_possible();
     openly("format", &mut cargo(["fmt", "--all", "--check"]))?;
     template()?;
     openly("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;

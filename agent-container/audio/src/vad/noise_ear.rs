@@ -50,7 +50,7 @@ impl Default for NoiseEar {
             silero: Silero::default(),
             floor: NoiseFloor::default(),
             noise_odds: NOISE_START,
-            odds: [log_odds(0.0) / ODDS_UNIT; WINDOWS],
+            odds: [NOISE_START / ODDS_UNIT; WINDOWS],
             levels: [0.0; WINDOWS],
             unbroken: 0,
         }
@@ -76,7 +76,8 @@ impl NoiseEar {
         let silent = self.floor.level_dbfs() < SILENCE_DBFS;
         let odds = if silent {
             self.silero.skip(window);
-            log_odds(0.0)
+            // As of noise: that a line begins to hiss is no onset of speech.
+            NOISE_START
         } else {
             log_odds(self.silero.predict(window))
         };
