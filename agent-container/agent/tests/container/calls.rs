@@ -67,6 +67,7 @@ async fn the_greeting_waits_in_the_ring_while_the_phone_rings() {
     assert!(caller.heard_nothing(), "nobody speaks before the answer");
     caller.events.send(LineEvent::Answered).await.unwrap();
     caller.hears(Heard::Speaking).await;
+    world.journal_has("CA30", "\"started\"").await;
     caller.hangs_up().await;
     assert_eq!(world.memory.ended("CA30").await, EndReason::CallerHangup);
     let journal = world.journal("CA30").await;
