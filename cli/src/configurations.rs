@@ -22,6 +22,8 @@ pub(crate) trait Kind: Config + Serialize {
     const ID_FIELD: &'static str;
     /// The fields a list shows to people.
     const COLUMNS: &'static [&'static str];
+    /// What neither its types nor its ranges can say.
+    const CHECK: fn(&Self) -> Result<(), Invalid>;
     /// What names it.
     type Id: std::str::FromStr<Err = Invalid>;
 
@@ -32,11 +34,12 @@ pub(crate) trait Kind: Config + Serialize {
 }
 
 macro_rules! kind {
-    ($type:ty, $id:ty, $name:literal, $field:literal, $columns:expr, $get:ident, $list:ident, $put:ident, $remove:ident) => {
+    ($type:ty, $id:ty, $name:literal, $field:literal, $columns:expr, $check:expr, $get:ident, $list:ident, $put:ident, $remove:ident) => {
         impl Kind for $type {
             const NAME: &'static str = $name;
             const ID_FIELD: &'static str = $field;
             const COLUMNS: &'static [&'static str] = &$columns;
+            const CHECK: fn(&Self) -> Result<(), Invalid> = $check;
             type Id = $id;
 
             async fn get(store: &Store, id: &$id) -> Result<Option<Self>, StoreError> {
@@ -64,6 +67,7 @@ kind!(
     "number",
     "number",
     ["number", "agent", "use_livekit", "user", "version"],
+    |_| Ok(()),
     number,
     numbers,
     put_number,
@@ -75,6 +79,7 @@ kind!(
     "agent",
     "id",
     ["id", "name", "voice", "language", "version"],
+    can_take_a_call,
     agent,
     agents,
     put_agent,
@@ -86,12 +91,31 @@ kind!(
     "voice",
     "id",
     ["id", "name", "vendor", "vendor_voice_id", "version"],
+    |_| Ok(()),
     voice,
     voices,
     put_voice,
     remove_voice
 );
-kind!(User, UserId, "user", "id", ["id", "name", "time_zone", "version"], user, users, put_user, remove_user);
+kind!(
+    User,
+    UserId,
+    "user",
+    "id",
+    ["id", "name", "time_zone", "version"],
+    |_| Ok(()),
+    user,
+    users,
+    put_user,
+    remove_user
+);
+
+/// Does what the container does with an agent when a call begins: its templates are filled in, too. The call
+/// is one of a caller who withholds the number, without any header.
+fn can_take_a_call(agent: &AgentConfig) -> Result<(), Invalid> {
+    let made = dialogue::Config::for_agent(agent, &dialogue::Variables::default(), dialogue::Road::default());
+    made.map(drop).map_err(|error| Invalid::new(error.field, error.reason))
+}
 
 /// Does what is asked of one kind.
 pub(crate) async fn run<K: Kind>(store: &Store, verb: Verb, output: &Output) -> Result<(), Failure> {
@@ -131,7 +155,9 @@ async fn set<K: Kind>(store: &Store, id: &str, what: &[String]) -> Result<K, Fai
         return Err(Invalid::new(K::ID_FIELD, format!("must be {id}, as on the command line")).into());
     }
     fields.entry("version").or_insert(version);
-    Ok(K::from_json(&value.to_string())?.put(store).await?)
+    let value = K::from_json(&value.to_string())?;
+    K::CHECK(&value)?;
+    Ok(value.put(store).await?)
 }
 
 /// Whether an argument means a file, not a change of a field.

@@ -125,6 +125,11 @@ async fn a_refusal_names_the_field() {
         "u32",
     )
     .await;
+    let turns = Some("turns.vad_activation");
+    check(&["agents", "set", "reception", "turns.vad_activation=7"], turns, "0 to 1").await;
+    let greeting = Some("greeting");
+    check(&["agents", "set", "reception", "greeting=Hello {{ name }}"], greeting, "unknown variable").await;
+    check(&["agents", "set", "reception", "greeting=Hello {{ caller"], greeting, "end of").await;
     check(&["agents", "set", "reception", "colour=red"], Some("colour"), "unknown field").await;
     check(&["agents", "set", "reception", "voice=bob"], Some("voice"), "nothing that exists").await;
     check(&["agents", "set", "reception", "prompt=null"], Some("prompt"), "missing").await;

@@ -95,12 +95,16 @@ impl TryFrom<&TurnSettings> for TurnConfig {
 
     /// The telephone's defaults with the operator's settings over them, checked.
     fn try_from(s: &TurnSettings) -> Result<Self, ConfigError> {
+        s.validate().map_err(|e| {
+            let invalid = e.within("turns");
+            ConfigError::new(&invalid.field, invalid.why)
+        })?;
         let mut t = Self::phone_default();
         set_voice(&mut t, s);
         set_interruption(&mut t, s);
         set_waits(&mut t, s);
-        set_watchdog(&mut t, s)?;
-        crate::validate::turns(&t).map_err(|e| ConfigError::new(settings_field(&e.field), e.reason))?;
+        set_watchdog(&mut t, s);
+        crate::validate::turns(&t)?;
         Ok(t)
     }
 }
@@ -168,14 +172,10 @@ fn set_waits(t: &mut TurnConfig, s: &TurnSettings) {
     set(&mut t.tools.max_steps, s.max_tool_steps.as_ref());
 }
 
-fn set_watchdog(t: &mut TurnConfig, s: &TurnSettings) -> Result<(), ConfigError> {
-    let Some(steps) = &s.watchdog else { return Ok(()) };
+fn set_watchdog(t: &mut TurnConfig, s: &TurnSettings) {
+    let Some(steps) = &s.watchdog else { return };
     if steps.is_empty() {
         t.watchdog.filler_ms = None;
-        return Ok(());
-    }
-    if steps.windows(2).any(|w| w[1].after_ms <= w[0].after_ms) {
-        return Err(ConfigError::new("turns.watchdog", "after_ms must grow from step to step"));
     }
     for step in steps {
         let after = u64::from(step.after_ms);
@@ -184,31 +184,6 @@ fn set_watchdog(t: &mut TurnConfig, s: &TurnSettings) -> Result<(), ConfigError>
             WatchdogAction::Fallback => t.watchdog.apology_ms = after,
             WatchdogAction::Transfer | WatchdogAction::HangUp => t.watchdog.rescue_ms = after,
         }
-    }
-    let filler = t.watchdog.filler_ms.unwrap_or(0);
-    t.watchdog.apology_ms = t.watchdog.apology_ms.max(filler + 1);
-    t.watchdog.rescue_ms = t.watchdog.rescue_ms.max(t.watchdog.apology_ms + 1);
-    Ok(())
-}
-
-/// The dialogue's field by the operator's name for it.
-fn settings_field(field: &str) -> &str {
-    match field {
-        "turns.vad.activation" => "turns.vad_activation",
-        "turns.vad.deactivation" => "turns.vad_deactivation",
-        "turns.vad.min_speech_ms" => "turns.vad_min_speech_ms",
-        "turns.vad.min_silence_ms" => "turns.vad_min_silence_ms",
-        "turns.endpointing.min_delay_ms" => "turns.endpointing_min_delay_ms",
-        "turns.endpointing.max_delay_ms" => "turns.endpointing_max_delay_ms",
-        "turns.interruption.min_duration_ms" => "turns.interruption_min_duration_ms",
-        "turns.interruption.min_words" => "turns.interruption_min_words",
-        "turns.interruption.dead_time_ms" => "turns.interruption_dead_time_ms",
-        "turns.interruption.false_timeout_ms" => "turns.false_interruption_timeout_ms",
-        "turns.limits.min_speech_gap_ms" => "turns.min_consecutive_speech_delay_ms",
-        "turns.tools.max_steps" => "turns.max_tool_steps",
-        "turns.turn_model.threshold" => "turns.endpointing_turn_model_threshold",
-        "turns.recogniser.wait_ms" => "turns.transcript_timeout_ms",
-        other => other,
     }
 }
 
@@ -246,5 +221,54 @@ mod tests {
             "turns.endpointing_max_delay_ms",
         );
         check(TurnSettings { max_tool_steps: Some(0), ..Default::default() }, "turns.max_tool_steps");
+    }
+
+    /// The stored settings and the running configuration share their ranges; this is about the rest: two
+    /// settings at a time, each at every value at which anything changes.
+    #[test]
+    fn whatever_an_operator_may_write_can_be_run() {
+        let accepted = pairs().filter(|json| {
+            let settings: TurnSettings = serde_json::from_value(json.clone()).unwrap();
+            let stored = settings.validate().is_ok();
+            assert_eq!(TurnConfig::try_from(&settings).is_ok(), stored, "{json}");
+            stored
+        });
+        assert!(accepted.count() > 10_000);
+    }
+
+    /// Every pair of settings with every pair of values.
+    fn pairs() -> impl Iterator<Item = serde_json::Value> {
+        let ms = [0, 1, 50, 100, 500, 599, 600, 1000, 2000, 5000, 6000, 10_000, 12_000, 20_000, 30_000]
+            .map(|ms| serde_json::json!(ms));
+        let probabilities = [0.0, 0.01, 0.35, 0.5, 0.7, 1.0].map(|p| serde_json::json!(p));
+        let mut one = Vec::new();
+        for name in ["vad_activation", "vad_deactivation", "endpointing_turn_model_threshold"] {
+            one.extend(probabilities.iter().map(|p| (name, p.clone())));
+        }
+        for name in [
+            "vad_min_speech_ms",
+            "vad_min_silence_ms",
+            "endpointing_min_delay_ms",
+            "endpointing_max_delay_ms",
+            "interruption_min_duration_ms",
+            "interruption_min_words",
+            "interruption_dead_time_ms",
+            "false_interruption_timeout_ms",
+            "preemptive_max_speech_ms",
+            "max_silence_ms",
+            "min_consecutive_speech_delay_ms",
+            "max_tool_steps",
+            "transcript_timeout_ms",
+        ] {
+            one.extend(ms.iter().map(|ms| (name, ms.clone())));
+        }
+        for action in ["filler", "fallback", "transfer", "hang_up"] {
+            let step = |at| serde_json::json!([{"after_ms": at, "action": action}]);
+            one.extend(ms.iter().map(|at| ("watchdog", step(at))));
+        }
+        let other = one.clone();
+        one.into_iter()
+            .flat_map(move |(a, x)| other.clone().into_iter().map(move |(b, y)| (a, x.clone(), b, y)))
+            .map(|(a, x, b, y)| serde_json::json!({a: x, b: y}))
     }
 }

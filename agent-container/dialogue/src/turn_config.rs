@@ -1,6 +1,7 @@
 //! Every parameter of the conversation, with its unit in its name. Two presets: what a telephone wants and
 //! what livekit-agents 1.8.9 does (for the comparison with its recorded timelines).
 
+use domain::turn_limits as limits;
 use serde::{Deserialize, Serialize};
 
 /// How the agent takes turns. Missing groups and fields take the phone defaults.
@@ -49,7 +50,12 @@ pub struct VadConfig {
 
 impl Default for VadConfig {
     fn default() -> Self {
-        Self { activation: 0.5, deactivation: 0.35, min_speech_ms: 50, min_silence_ms: 250 }
+        Self {
+            activation: limits::DEFAULT_VAD_ACTIVATION,
+            deactivation: 0.35,
+            min_speech_ms: 50,
+            min_silence_ms: 250,
+        }
     }
 }
 
@@ -82,7 +88,7 @@ impl Default for Endpointing {
         Self {
             end_by: EndBy::Vad,
             mode: EndpointingMode::Fixed,
-            min_delay_ms: 600,
+            min_delay_ms: limits::DEFAULT_ENDPOINTING_MIN_DELAY_MS.into(),
             max_delay_ms: 2500,
             alpha: 0.9,
             text_rules: Some(TextRules::default()),
@@ -309,7 +315,8 @@ pub struct Watchdog {
 
 impl Default for Watchdog {
     fn default() -> Self {
-        Self { filler_ms: Some(6000), apology_ms: 12_000, rescue_ms: 20_000 }
+        let [filler, apology, rescue] = limits::DEFAULT_WATCHDOG_MS.map(u64::from);
+        Self { filler_ms: Some(filler), apology_ms: apology, rescue_ms: rescue }
     }
 }
 

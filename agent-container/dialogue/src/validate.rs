@@ -1,9 +1,13 @@
 //! The checks behind [`crate::Config::validate`].
 
-use crate::{Config, ConfigError, Mind, Rescue, TurnConfig};
+use std::ops::RangeInclusive;
+
+use domain::turn_limits as limits;
+
+use crate::{Config, ConfigError, Mind, Rescue, TurnConfig, Watchdog};
 
 /// A day: no delay of a conversation is longer.
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+const DAY_MS: u64 = limits::DAY_MS as u64;
 
 pub(crate) fn config(config: &Config) -> Result<(), ConfigError> {
     turns(&config.turns)?;
@@ -51,14 +55,17 @@ fn vad(t: &TurnConfig) -> Result<(), ConfigError> {
     if t.vad.deactivation > t.vad.activation {
         return err("turns.vad.deactivation", "must not exceed turns.vad.activation");
     }
-    between("turns.vad.min_speech_ms", t.vad.min_speech_ms, 0, 2000)?;
-    between("turns.vad.min_silence_ms", t.vad.min_silence_ms, 50, 5000)
+    within("turns.vad.min_speech_ms", t.vad.min_speech_ms, &limits::VAD_MIN_SPEECH_MS)?;
+    within("turns.vad.min_silence_ms", t.vad.min_silence_ms, &limits::VAD_MIN_SILENCE_MS)
 }
 
 fn endpointing(t: &TurnConfig) -> Result<(), ConfigError> {
     let e = &t.endpointing;
-    between("turns.endpointing.min_delay_ms", e.min_delay_ms, 0, 10_000)?;
-    between("turns.endpointing.max_delay_ms", e.max_delay_ms, e.min_delay_ms, 30_000)?;
+    within("turns.endpointing.min_delay_ms", e.min_delay_ms, &limits::ENDPOINTING_MIN_DELAY_MS)?;
+    within("turns.endpointing.max_delay_ms", e.max_delay_ms, &limits::ENDPOINTING_MAX_DELAY_MS)?;
+    if e.max_delay_ms < e.min_delay_ms {
+        return err("turns.endpointing.max_delay_ms", "must be at least turns.endpointing.min_delay_ms");
+    }
     if !(0.0..1.0).contains(&e.alpha) {
         return err("turns.endpointing.alpha", "must be at least 0 and below 1");
     }
@@ -72,47 +79,67 @@ fn endpointing(t: &TurnConfig) -> Result<(), ConfigError> {
     unit("turns.turn_model.threshold", t.turn_model.threshold.into())?;
     between("turns.turn_model.timeout_ms", t.turn_model.timeout_ms, 10, 5000)?;
     between("turns.turn_model.complete_delay_ms", t.turn_model.complete_delay_ms, 0, 10_000)?;
-    optional("turns.recogniser.wait_ms", t.recogniser.wait_ms, 50, 10_000)?;
+    if let Some(wait_ms) = t.recogniser.wait_ms {
+        within("turns.recogniser.wait_ms", wait_ms, &limits::TRANSCRIPT_TIMEOUT_MS)?;
+    }
     optional("turns.recogniser.deaf_after_ms", t.recogniser.deaf_after_ms, 200, 30_000)?;
     between("turns.recogniser.deaf_min_speech_ms", t.recogniser.deaf_min_speech_ms, 0, 30_000)
 }
 
 fn interruption(t: &TurnConfig) -> Result<(), ConfigError> {
     let i = &t.interruption;
-    between("turns.interruption.min_duration_ms", i.min_duration_ms, 0, 10_000)?;
-    between("turns.interruption.min_words", i.min_words.into(), 0, 20)?;
-    between("turns.interruption.greeting_min_words", i.greeting_min_words.into(), 0, 20)?;
-    between("turns.interruption.dead_time_ms", i.dead_time_ms, 0, 5000)?;
-    between("turns.interruption.false_timeout_ms", i.false_timeout_ms, 100, 30_000)?;
+    within("turns.interruption.min_duration_ms", i.min_duration_ms, &limits::INTERRUPTION_MIN_DURATION_MS)?;
+    within("turns.interruption.min_words", i.min_words, &limits::INTERRUPTION_MIN_WORDS)?;
+    within("turns.interruption.greeting_min_words", i.greeting_min_words, &limits::INTERRUPTION_MIN_WORDS)?;
+    within("turns.interruption.dead_time_ms", i.dead_time_ms, &limits::INTERRUPTION_DEAD_TIME_MS)?;
+    within(
+        "turns.interruption.false_timeout_ms",
+        i.false_timeout_ms,
+        &limits::FALSE_INTERRUPTION_TIMEOUT_MS,
+    )?;
     between("turns.interruption.boundary_ms", i.boundary_ms, 0, 10_000)?;
     between("turns.interruption.echo_words", i.echo_words.into(), 0, 20)?;
     if t.preemptive.tts && !t.preemptive.llm {
         return err("turns.preemptive.tts", "needs turns.preemptive.llm");
     }
+    within("turns.preemptive.max_speech_ms", t.preemptive.max_speech_ms, &limits::PREEMPTIVE_MAX_SPEECH_MS)?;
     between("turns.preemptive.max_attempts", t.preemptive.max_attempts.into(), 0, 20)
 }
 
 fn waits(t: &TurnConfig) -> Result<(), ConfigError> {
     for (i, &ms) in t.silence.deadlines_ms.iter().enumerate() {
-        between(&format!("turns.silence.deadlines_ms[{i}]"), ms, 1000, DAY_MS)?;
+        within(&format!("turns.silence.deadlines_ms[{i}]"), ms, &limits::SILENCE_MS)?;
     }
     between("turns.silence.max_unanswered", t.silence.max_unanswered.into(), 0, 100)?;
-    optional("turns.watchdog.filler_ms", t.watchdog.filler_ms, 500, 60_000)?;
-    let filler_ms = t.watchdog.filler_ms.unwrap_or(0);
-    between("turns.watchdog.apology_ms", t.watchdog.apology_ms, filler_ms + 1, 120_000)?;
-    between("turns.watchdog.rescue_ms", t.watchdog.rescue_ms, t.watchdog.apology_ms + 1, 300_000)?;
+    watchdog(&t.watchdog)?;
     between("turns.digits.inter_digit_ms", t.digits.inter_digit_ms, 200, 60_000)?;
     if !"0123456789*#ABCD".contains(t.digits.terminator) {
         return err("turns.digits.terminator", "must be a key of the telephone");
     }
-    between("turns.tools.max_steps", t.tools.max_steps.into(), 1, 20)?;
+    within("turns.tools.max_steps", t.tools.max_steps, &limits::MAX_TOOL_STEPS)?;
     optional("turns.tools.filler_after_ms", t.tools.filler_after_ms, 200, 60_000)?;
     between("turns.limits.max_call_ms", t.limits.max_call_ms, 10_000, DAY_MS)?;
     between("turns.limits.max_turns", t.limits.max_turns.into(), 1, 100_000)?;
     between("turns.limits.live_recycle_ms", t.limits.live_recycle_ms, 10_000, DAY_MS)?;
     between("turns.limits.hush_ms", t.limits.hush_ms, 50, 10_000)?;
     between("turns.limits.transfer_ms", t.limits.transfer_ms, 1000, 10 * 60 * 1000)?;
-    between("turns.limits.min_speech_gap_ms", t.limits.min_speech_gap_ms, 0, 10_000)
+    within("turns.limits.min_speech_gap_ms", t.limits.min_speech_gap_ms, &limits::MIN_SPEECH_GAP_MS)
+}
+
+fn watchdog(w: &Watchdog) -> Result<(), ConfigError> {
+    let [filler, apology, rescue] = &limits::WATCHDOG_MS;
+    if let Some(filler_ms) = w.filler_ms {
+        within("turns.watchdog.filler_ms", filler_ms, filler)?;
+    }
+    within("turns.watchdog.apology_ms", w.apology_ms, apology)?;
+    within("turns.watchdog.rescue_ms", w.rescue_ms, rescue)?;
+    if w.filler_ms.is_some_and(|filler_ms| filler_ms >= w.apology_ms) {
+        return err("turns.watchdog.apology_ms", "must be above turns.watchdog.filler_ms");
+    }
+    if w.apology_ms >= w.rescue_ms {
+        return err("turns.watchdog.rescue_ms", "must be above turns.watchdog.apology_ms");
+    }
+    Ok(())
 }
 
 fn text(t: &TurnConfig) -> Result<(), ConfigError> {
@@ -138,6 +165,11 @@ fn between(field: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigErro
     } else {
         err(field, format!("must be from {min} to {max}, is {value}"))
     }
+}
+
+/// A range that operators know, too.
+fn within(field: &str, value: impl Into<u64>, range: &RangeInclusive<u32>) -> Result<(), ConfigError> {
+    between(field, value.into(), (*range.start()).into(), (*range.end()).into())
 }
 
 fn optional(field: &str, value: Option<u64>, min: u64, max: u64) -> Result<(), ConfigError> {

@@ -183,6 +183,7 @@ impl Config for AgentConfig {
             require(!again, &format!("tools[{i}].name"), "is used twice")?;
         }
         self.limits.validate().map_err(|invalid| invalid.within("limits"))?;
+        self.turns.validate().map_err(|invalid| invalid.within("turns"))?;
         self.vendors.validate().map_err(|invalid| invalid.within("vendors"))
     }
 }

@@ -67,6 +67,7 @@ mod phone;
 mod road;
 mod secret;
 mod time;
+pub mod turn_limits;
 mod turn_settings;
 mod user;
 mod voice;

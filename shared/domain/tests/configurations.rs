@@ -86,6 +86,7 @@ fn an_agent_is_refused_by_the_field_that_is_wrong() {
     check("/turns/vad_activation", json!("high"), "turns.vad_activation");
     check("/turns/vad_speed", json!(1), "turns.vad_speed");
     check("/turns/watchdog", json!([{"after_ms": 1, "action": "sing"}]), "turns.watchdog[0].action");
+    check("/turns/vad_activation", json!(7), "turns.vad_activation");
     check("/vendors/stt", json!([]), "vendors.stt");
     check("/vendors/llm", json!([{"vendor": "openai", "model": ""}]), "vendors.llm[0].model");
     check("/vendors/tts", json!([{"model": "m"}]), "vendors.tts[0].vendor");
@@ -98,6 +99,39 @@ fn an_agent_is_refused_by_the_field_that_is_wrong() {
     check("/tools", json!([tool("find it", "https://a.example")]), "tools[0].name");
     check("/tools", json!([tool("find", "http://a.example")]), "tools[0].url");
     check("/transfer_targets", json!({"desk": "123"}), "transfer_targets.desk");
+}
+
+#[test]
+fn turn_taking_is_refused_by_the_field_that_is_wrong() {
+    let check = |turns, field: &str| {
+        let field = if field == "accepted" { field.to_owned() } else { format!("turns.{field}") };
+        assert_eq!(refused::<AgentConfig>(seed("agent-reception"), "/turns", turns), field);
+    };
+    check(json!({"vad_activation": 0.7, "vad_min_silence_ms": 400}), "accepted");
+    check(json!({"vad_deactivation": 0.6}), "vad_deactivation");
+    check(json!({"vad_activation": 0.7, "vad_deactivation": 0.6}), "accepted");
+    check(json!({"vad_min_silence_ms": 49}), "vad_min_silence_ms");
+    check(json!({"endpointing_max_delay_ms": 599}), "endpointing_max_delay_ms");
+    check(json!({"endpointing_min_delay_ms": 0, "endpointing_max_delay_ms": 599}), "accepted");
+    check(json!({"endpointing_min_delay_ms": 9000}), "accepted");
+    check(json!({"endpointing_turn_model_threshold": -0.1}), "endpointing_turn_model_threshold");
+    check(json!({"interruption_min_words": 21}), "interruption_min_words");
+    check(json!({"false_interruption_timeout_ms": 99}), "false_interruption_timeout_ms");
+    check(json!({"backchannel_words": ["mhm", " "]}), "backchannel_words[1]");
+    check(json!({"silence_prompts": [{"after_ms": 999, "say": "Hello?"}]}), "silence_prompts[0].after_ms");
+    check(json!({"silence_prompts": [{"after_ms": 1000, "say": ""}]}), "silence_prompts[0].say");
+    check(json!({"max_silence_ms": 0}), "max_silence_ms");
+    check(json!({"max_tool_steps": 0}), "max_tool_steps");
+    let step = |after_ms: u32, action: &str| json!({"after_ms": after_ms, "action": action});
+    check(json!({"watchdog": []}), "accepted");
+    check(json!({"watchdog": [step(400, "filler")]}), "watchdog[0].after_ms");
+    check(json!({"watchdog": [step(12_000, "filler")]}), "watchdog[0].after_ms");
+    check(json!({"watchdog": [step(10_000, "hang_up")]}), "watchdog[0].after_ms");
+    check(json!({"watchdog": [step(3000, "filler"), step(3000, "fallback")]}), "watchdog[0].after_ms");
+    check(json!({"watchdog": [step(3000, "fallback"), step(9000, "filler")]}), "watchdog[1].action");
+    check(json!({"watchdog": [step(20_000, "transfer"), step(30_000, "hang_up")]}), "watchdog[1].action");
+    let steps = json!([step(2000, "filler"), step(4000, "fallback"), step(9000, "transfer")]);
+    check(json!({"watchdog": steps}), "accepted");
 }
 
 #[test]
