@@ -67,9 +67,9 @@ enum Task {
     TurnModel,
     /// Format the sources and apply what clippy can mend by itself.
     Tidy,
-    /// Build the arm64 zips that `sam deploy` takes.
+    /// Build the arm64 zips, and target/lambda/template.yaml, with which `sam deploy` takes them.
     Package {
-        /// Optimised without the minutes of link-time optimisation; not for deployment.
+        /// Not optimised, in a fifth of the time; not for deployment.
         #[arg(long)]
         quick: bool,
     },

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::python::{LINTERS, VENDORS};
 use crate::shell::{cargo, command, openly, quietly, say, target};
-use crate::{build, setup, turn_model};
+use crate::{build, package, setup, turn_model};
 
 /// Cheap checks first; the tests last, since they take longest and print the closing lines.
 pub(crate) fn all() -> Result<ExitCode> {
@@ -18,6 +18,7 @@ pub(crate) fn all() -> Result<ExitCode> {
     openly("format", &mut cargo(["fmt", "--all", "--check"]))?;
     template()?;
     openly("clippy", &mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    package::quick_if_possible()?;
     build::tests()?;
     let counts = tests()?;
     let mut out = stdout();
