@@ -19,8 +19,16 @@ const QUIET: i16 = 60;
 /// # Errors
 /// When espeak-ng is missing or fails.
 pub async fn speak(text: &str) -> Result<Vec<i16>> {
+    Ok(trimmed(&synthesised(text, VOICE, 160).await?).to_vec())
+}
+
+/// `text` in a voice of espeak-ng at a pace in words a minute, 8 kHz mono, with the silence around it.
+///
+/// # Errors
+/// When espeak-ng is missing or fails.
+pub async fn synthesised(text: &str, voice: &str, words_per_minute: u32) -> Result<Vec<i16>> {
     let output = Command::new(Tool::EspeakNg.path()?)
-        .args(["-v", VOICE, "-s", "160", "--stdout", "--", text])
+        .args(["-v", voice, "-s", &words_per_minute.to_string(), "--stdout", "--", text])
         .stdin(Stdio::null())
         .output()
         .await
@@ -34,7 +42,7 @@ pub async fn speak(text: &str) -> Result<Vec<i16>> {
     let mut resampler = Resampler::new(rate, SAMPLE_RATE)?;
     resampler.push(&samples, &mut spoken);
     resampler.finish(&mut spoken);
-    Ok(trimmed(&spoken).to_vec())
+    Ok(spoken)
 }
 
 /// The samples of a WAV file, 8 kHz mono.

@@ -161,6 +161,9 @@ impl Stack {
         let name = format!("agent-{number}");
         let mut agent = Process::spawn(&name, &command, &self.logs.join(format!("{name}.log")))?;
         agent.until_ready(START_LIMIT, async || is_ok(&ready).await).await?;
+        // Its first heartbeat comes a moment later; until then callers would be sent to the voicemail.
+        let health = format!("{}/health", self.file.base_url);
+        agent.until_ready(START_LIMIT, async || takes_calls(&health).await).await?;
         self.agents.push(agent);
         self.file.pids = self.pids();
         Ok(())
@@ -366,6 +369,13 @@ async fn healthy(emulator: &mut Emulator, base_url: &str) -> Result<()> {
 async fn answers(url: &str) -> bool {
     let asked = reqwest::Client::new().get(url).timeout(Duration::from_secs(2)).send().await;
     asked.is_ok_and(|answer| answer.headers().contains_key("content-type"))
+}
+
+/// Whether the functions know of an agent with a free place.
+async fn takes_calls(health: &str) -> bool {
+    let asked = reqwest::Client::new().get(health).timeout(Duration::from_secs(1)).send().await;
+    let Ok(answer) = asked else { return false };
+    answer.text().await.is_ok_and(|body| body.contains("\"status\":\"ok\""))
 }
 
 async fn is_ok(url: &str) -> bool {

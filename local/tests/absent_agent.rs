@@ -24,7 +24,6 @@ async fn without_any_agent_the_caller_is_told() {
 #[tokio::test]
 async fn when_the_agent_has_just_died_ringing_can_be_cancelled_and_ends_in_words() {
     let mut stack = Stack::start(options("dead-agent"), Report::quiet()).await.unwrap();
-    support::agent_known(stack.file()).await;
     stack.kill_agents();
 
     let mut call = IncomingCall::arrive(stack.file(), CALLER).await.unwrap();

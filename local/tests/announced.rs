@@ -137,7 +137,6 @@ async fn an_announced_agent_whose_room_goes_gives_its_place_back() {
 async fn a_caller_in_a_room_nobody_was_sent_to_gets_an_agent_all_the_same() {
     let mut stack = Stack::start(options("nobody-sent"), Report::quiet()).await.unwrap();
     // Nobody is there to take the job, or to hear the announcement.
-    support::agent_known(stack.file()).await;
     stack.kill_agents();
     let call = IncomingCall::arrive(stack.file(), CALLER).await.unwrap();
     let room = format!("call-{}", call.call_sid);

@@ -1,11 +1,8 @@
 //! Drop-outs: silence in the agent's speech that the synthesised speech does not have.
 
-use std::process::Stdio;
-
-use anyhow::{Context, Result, ensure};
-use audio::{Resampler, analysis::Segment};
-use servers::{SAMPLE_RATE, Tool};
-use tokio::process::Command;
+use anyhow::Result;
+use audio::analysis::Segment;
+use servers::SAMPLE_RATE;
 
 /// livekit-sip sends digital silence where it has nothing; µ-law's smallest steps are below this.
 const QUIET: u16 = 16;
@@ -52,19 +49,5 @@ fn ms(samples: usize) -> f64 {
 
 /// `text` as the simulated voice speaks it, at the telephone's rate: no gap in it is anybody's fault.
 pub(crate) async fn reference(text: &str) -> Result<Gaps> {
-    let output = Command::new(Tool::EspeakNg.path()?)
-        .args(["-v", "en-us", "-s", "165", "--stdout", "--", text])
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .context("espeak-ng does not start")?;
-    ensure!(output.status.success(), "espeak-ng: {}", String::from_utf8_lossy(&output.stderr));
-    let mut reader = hound::WavReader::new(output.stdout.as_slice()).context("espeak-ng gave no WAV")?;
-    let rate = reader.spec().sample_rate;
-    let samples: Vec<i16> = reader.samples::<i16>().map_while(Result::ok).collect();
-    let mut resampler = Resampler::new(rate, SAMPLE_RATE)?;
-    let mut spoken = Vec::new();
-    resampler.push(&samples, &mut spoken);
-    resampler.finish(&mut spoken);
-    Ok(Gaps::of(&spoken))
+    Ok(Gaps::of(&local::speech::synthesised(text, "en-us", 165).await?))
 }

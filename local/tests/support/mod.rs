@@ -46,18 +46,3 @@ pub(crate) async fn record(
 pub(crate) async fn closed(stack: &StackFile, call_sid: &str) -> CallRecord {
     record(stack, call_sid, CallRecord::is_over).await
 }
-
-/// Until the functions know of an agent: its first heartbeat comes a moment after it is ready.
-#[allow(dead_code, reason = "not every binary kills agents")]
-pub(crate) async fn agent_known(stack: &StackFile) {
-    let mut ticks = tokio::time::interval(Duration::from_millis(50));
-    let deadline = tokio::time::Instant::now() + SOON;
-    loop {
-        ticks.tick().await;
-        let health = reqwest::get(format!("{}/health", stack.base_url)).await.unwrap().text().await.unwrap();
-        if health.contains("\"status\":\"ok\"") {
-            return;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "{health}");
-    }
-}

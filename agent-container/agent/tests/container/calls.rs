@@ -32,12 +32,10 @@ async fn the_caller_hears_a_greeting_and_a_reply_and_the_record_closes() {
     let mut world = World::start(WorldSetup::default()).await;
     let mut caller = world.call("CA1").await;
     caller.is_answered().await;
-    caller.hears(Heard::Speaking).await;
-    caller.hears(Heard::Silent).await;
+    caller.hears_a_speech().await;
     caller.say("Hello, I would like to book a table.");
-    caller.hears(Heard::Speaking).await;
-    caller.hears(Heard::Silent).await;
-    caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    caller.hears_a_speech().await;
+    caller.hangs_up().await;
     assert_eq!(world.memory.ended("CA1").await, EndReason::CallerHangup);
 
     let told = world.memory.reports("CA1");
@@ -82,13 +80,12 @@ async fn a_caller_who_interrupts_is_listened_to() {
     let mut world = World::start(WorldSetup { simulator, ..WorldSetup::default() }).await;
     let mut caller = world.call("CA2").await;
     caller.is_answered().await;
-    caller.hears(Heard::Speaking).await;
-    caller.hears(Heard::Silent).await;
+    caller.hears_a_speech().await;
     caller.say("Tell me everything.");
     caller.hears(Heard::Speaking).await;
     caller.say("Stop, stop, I only want a table for two.");
     caller.hears(Heard::Silent).await;
-    caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    caller.hangs_up().await;
     world.memory.ended("CA2").await;
     let journal = world.journal("CA2").await;
     assert!(journal.contains("\"interrupted\":true"), "{journal}");
@@ -108,12 +105,10 @@ async fn a_failing_model_is_replaced_before_the_caller_notices() {
     let mut world = World::start(setup).await;
     let mut caller = world.call("CA3").await;
     caller.is_answered().await;
-    caller.hears(Heard::Speaking).await;
-    caller.hears(Heard::Silent).await;
+    caller.hears_a_speech().await;
     caller.say("Hello, I would like to book a table.");
-    caller.hears(Heard::Speaking).await;
-    caller.hears(Heard::Silent).await;
-    caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    caller.hears_a_speech().await;
+    caller.hangs_up().await;
     assert_eq!(world.memory.ended("CA3").await, EndReason::CallerHangup);
     let journal = world.journal("CA3").await;
     let failures = journal.lines().filter(|line| line.starts_with("{\"in\"") && line.contains("\"failed\""));
@@ -131,8 +126,7 @@ async fn without_any_model_the_caller_hears_an_apology_and_the_call_ends() {
     let mut world = World::start(WorldSetup { keys, turns, ..WorldSetup::default() }).await;
     let mut caller = world.call("CA4").await;
     caller.is_answered().await;
-    caller.hears(Heard::Speaking).await;
-    caller.hears(Heard::Silent).await;
+    caller.hears_a_speech().await;
     caller.say("Hello, I would like to book a table.");
     caller.hears(Heard::Speaking).await;
     assert_eq!(caller.is_left().await, LineCommand::HangUp);
@@ -148,7 +142,7 @@ async fn a_panic_in_a_call_ends_that_call_only() {
     assert_eq!(caller.is_left().await, LineCommand::HangUp);
     assert_eq!(world.memory.ended("CA6").await, EndReason::AgentCrashed);
     other.hears(Heard::Speaking).await;
-    other.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    other.hangs_up().await;
     assert_eq!(world.memory.ended("CA5").await, EndReason::CallerHangup);
 }
 
@@ -189,7 +183,7 @@ async fn a_caller_who_gives_up_before_the_answer_is_recorded_as_such() {
     let mut world = World::start(WorldSetup::default()).await;
     let caller = world.call("CA10").await;
     caller.events.send(LineEvent::Published).await.unwrap();
-    caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    caller.hangs_up().await;
     assert_eq!(world.memory.ended("CA10").await, EndReason::CallerCancelled);
 }
 
@@ -214,12 +208,10 @@ async fn an_agents_end_of_turn_model_is_asked_and_its_answer_is_in_the_journal()
     .await;
     let mut caller = world.call("CA1").await;
     caller.is_answered().await;
-    caller.hears(Heard::Speaking).await;
-    caller.hears(Heard::Silent).await;
+    caller.hears_a_speech().await;
     caller.say("Hello, I would like to book a table.");
-    caller.hears(Heard::Speaking).await;
-    caller.hears(Heard::Silent).await;
-    caller.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.unwrap();
+    caller.hears_a_speech().await;
+    caller.hangs_up().await;
     assert_eq!(world.memory.ended("CA1").await, EndReason::CallerHangup);
     let journal = world.journal("CA1").await;
     assert!(journal.contains(r#""judged":{"probability":0.25,"cost_ms":7}"#), "{journal}");

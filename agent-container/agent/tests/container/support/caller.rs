@@ -91,6 +91,12 @@ impl Caller {
         self.hears(Heard::Silent).await;
     }
 
+    /// Waits until the agent speaks, and has spoken.
+    pub(crate) async fn hears_a_speech(&mut self) {
+        self.hears(Heard::Speaking).await;
+        self.hears(Heard::Silent).await;
+    }
+
     /// Hangs up.
     pub(crate) async fn hangs_up(&self) {
         self.events.send(LineEvent::Ended(LineEnd::CallerLeft)).await.expect("the call listens");
