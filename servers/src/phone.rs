@@ -257,6 +257,9 @@ impl Listener {
         looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut bytes = [0; 4096];
         loop {
+            // baresip writes each event by itself and leaves Nagle on: an acknowledgement that is 40 ms late, as the kernel
+            // would have it, makes the next event late. The option lasts for one.
+            let _ = self.stream.set_quickack(true);
             tokio::select! {
                 read = self.stream.read(&mut bytes) => {
                     let Some(length) = read.ok().filter(|&length| length > 0) else { break };
