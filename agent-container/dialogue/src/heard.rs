@@ -8,7 +8,8 @@ use crate::words::syllables;
 /// With the vendor's word times a word counts from its middle on. Otherwise words get time by their
 /// syllables: spread over `duration_ms` when the length of the audio is known, else at `syllables_per_s`
 /// (3.83, livekit's transcript synchroniser).
-pub(crate) fn heard(
+#[must_use]
+pub fn heard(
     text: &str,
     times: &[WordTime],
     duration_ms: Option<u64>,

@@ -74,6 +74,7 @@ pub use config::{Config, Mind, Phrases, Rescue, Road};
 pub use config_error::ConfigError;
 pub use dialogue::Dialogue;
 pub use explain::{Decision, Explain};
+pub use heard::heard;
 pub use ids::{AskId, SayId, ThinkId, ToolId, TransferId, TurnId};
 pub use input::{
     Failure, FailureKind, Input, LineChange, LiveEvent, SayEvent, Stt, ThinkEvent, ToolResult,

@@ -210,11 +210,9 @@ impl Attempt {
         (!order.is_empty()).then_some(Self { kind, order, at: 0, retried: false })
     }
 
-    /// The same, passing over the first because it kept this caller waiting already; it comes last.
-    pub fn begin_after_first(kind: Kind, mut order: Vec<usize>) -> Option<Self> {
-        if !order.is_empty() {
-            order.rotate_left(1);
-        }
+    /// The same with one vendor last, because it kept this caller waiting already.
+    pub fn begin_avoiding(kind: Kind, mut order: Vec<usize>, avoided: usize) -> Option<Self> {
+        order.sort_by_key(|&at| at == avoided);
         Self::begin(kind, order)
     }
 
@@ -225,13 +223,14 @@ impl Attempt {
 
     /// What to do after a fault of the current vendor.
     ///
-    /// A model or voice that already delivered is never asked twice. Before that, with another vendor at hand, it
-    /// is asked at once; only the last one gets a second try, and only where one is safe. Ears always go on, because
-    /// the audio since the last final is sent again: a session that had worked is opened again at the same vendor
-    /// first.
+    /// A model that already delivered is never asked twice: another one would say something else. Before that, with
+    /// another vendor at hand, it is asked at once; only the last one gets a second try, and only where one is safe.
+    /// A voice goes on so in the middle of a speech, with the words that have not sounded. Ears always go on,
+    /// because the audio since the last final is sent again: a session that had worked is opened again at the same
+    /// vendor first.
     pub fn failed(&mut self, fault: &Fault, delivered: Delivered) -> Next {
         let had_delivered = delivered == Delivered::Some;
-        if had_delivered && matches!(self.kind, Kind::Llm | Kind::Tts) {
+        if had_delivered && self.kind == Kind::Llm {
             return Next::KeepPartial;
         }
         let again = had_delivered && self.kind == Kind::Stt && !self.retried;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use dialogue::{Failure, FailureKind, Input, ThinkEvent, ThinkId, ThinkRequest, ToolSpec, ToolUse};
 use futures_util::StreamExt;
@@ -36,6 +37,8 @@ struct Mind {
     client: Client,
     inbox: mpsc::Sender<Input>,
     vendors: Vendors,
+    /// Who was asked last: whoever makes the dialogue lose patience.
+    asked: AtomicUsize,
 }
 
 impl Thinker {
@@ -49,7 +52,7 @@ impl Thinker {
         vendors: Vendors,
     ) -> Self {
         let (tools, places) = (tools.iter().map(tool).collect(), Place::of_llm(&chain));
-        let mind = Mind { chain, places, tools, client, inbox, vendors };
+        let mind = Mind { chain, places, tools, client, inbox, vendors, asked: AtomicUsize::new(0) };
         Self { mind: Arc::new(mind), running: BTreeMap::new() }
     }
 
@@ -105,9 +108,11 @@ impl Mind {
 
     /// Asks one vendor after the other; the last fault when none answered whole.
     async fn ask(&self, request: &ThinkRequest, chat: &ChatRequest) -> Result<(), Option<Fault>> {
-        let mut chain = self.vendors.attempt(Kind::Llm, &self.places, request.fallback).ok_or(None)?;
+        let slow = request.fallback.then(|| self.asked.load(Relaxed));
+        let mut chain = self.vendors.attempt(Kind::Llm, &self.places, slow).ok_or(None)?;
         loop {
             let at = chain.vendor();
+            self.asked.store(at, Relaxed);
             let mut asking = Asking::new(Some((request.id, &self.inbox)));
             let Err(fault) = asking.run(&self.client, &self.chain[at], chat).await else {
                 self.vendors.worked(Kind::Llm, &self.places[at]);

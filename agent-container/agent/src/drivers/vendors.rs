@@ -62,12 +62,15 @@ impl Default for Vendors {
 }
 
 impl Vendors {
-    /// A request's way through a chain: the vendors that work first. `after_first` passes over the first of them,
-    /// because it kept this caller waiting already. Nothing when the chain is empty.
+    /// A request's way through a chain: the vendors that work first. `avoided` comes last, because it kept this
+    /// caller waiting already. Nothing when the chain is empty.
     #[must_use]
-    pub fn attempt(&self, kind: Kind, chain: &[Place], after_first: bool) -> Option<Attempt> {
+    pub fn attempt(&self, kind: Kind, chain: &[Place], avoided: Option<usize>) -> Option<Attempt> {
         let order = self.with(kind, |vendors| vendors.order(chain));
-        if after_first { Attempt::begin_after_first(kind, order) } else { Attempt::begin(kind, order) }
+        match avoided {
+            Some(at) => Attempt::begin_avoiding(kind, order, at),
+            None => Attempt::begin(kind, order),
+        }
     }
 
     /// The same for requests that lose nothing by a failure: a vendor that was passed over long enough is tried first.
@@ -133,7 +136,7 @@ mod tests {
         let chain = [place("http://one"), place("http://two")];
         let refused = Fault::from_response(Vendor::OpenAi, 401, &[], b"");
         vendors.failed(Kind::Llm, &chain[0], &refused);
-        let first = |kind| vendors.attempt(kind, &chain, false).unwrap().vendor();
+        let first = |kind| vendors.attempt(kind, &chain, None).unwrap().vendor();
         assert_eq!((first(Kind::Llm), first(Kind::Tts)), (1, 0));
         vendors.worked(Kind::Llm, &chain[0]);
         assert_eq!(first(Kind::Llm), 0);

@@ -40,11 +40,10 @@ fn before_anything_was_said_the_next_vendor_is_asked_then_the_last_once_more() {
 }
 
 #[test]
-fn an_answer_half_given_is_not_begun_again() {
-    for kind in [Kind::Llm, Kind::Tts] {
-        let next = attempt(kind).failed(&fault(FaultKind::Disconnected), Delivered::Some);
-        assert_eq!(next, Next::KeepPartial, "{kind:?}");
-    }
+fn an_answer_half_given_is_not_begun_again_but_a_speech_goes_on() {
+    let next = |kind| attempt(kind).failed(&fault(FaultKind::Disconnected), Delivered::Some);
+    assert_eq!(next(Kind::Llm), Next::KeepPartial);
+    assert_eq!(next(Kind::Tts), Next::Other { vendor: 1 });
 }
 
 #[test]
@@ -61,10 +60,12 @@ fn ears_that_had_worked_are_opened_again_once_then_others_listen() {
 
 #[test]
 fn a_vendor_that_kept_the_caller_waiting_comes_last() {
-    let mut late = Attempt::begin_after_first(Kind::Llm, vendors().order(&CHAIN)).unwrap();
+    let mut late = Attempt::begin_avoiding(Kind::Llm, vendors().order(&CHAIN), 0).unwrap();
     assert_eq!(late.vendor(), 1);
     assert_eq!(late.failed(&fault(FaultKind::TimedOut), Delivered::Nothing), Next::Other { vendor: 0 });
-    assert_eq!(Attempt::begin_after_first(Kind::Llm, vec![0]).unwrap().vendor(), 0, "the only one");
+    assert_eq!(Attempt::begin_avoiding(Kind::Llm, vec![0], 0).unwrap().vendor(), 0, "the only one");
+    let broken_first = vec![1, 0];
+    assert_eq!(Attempt::begin_avoiding(Kind::Llm, broken_first, 0).unwrap().vendor(), 1, "it is last already");
 }
 
 #[test]

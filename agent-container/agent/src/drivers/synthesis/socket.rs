@@ -11,8 +11,12 @@ use tracing::debug;
 use super::{Command, Event, EventKind};
 use crate::net::websocket::WebSocket;
 
-/// Pause before a lost idle connection is made again.
+/// Pause before a lost idle connection is made again; doubles with every failure up to [`LONGEST_PAUSE`]. Something to say
+/// ends it at once.
 const RECONNECT_AFTER: Duration = Duration::from_millis(500);
+
+/// A vendor that refuses is not asked more often than that for nothing.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The task of one vendor's socket.
 #[derive(Debug)]
@@ -54,9 +58,13 @@ impl SocketTask {
     }
 
     pub(super) async fn run(mut self) {
+        let mut pause = RECONNECT_AFTER;
         loop {
             let ended = match self.connect().await {
-                Ok(connection) => self.serve(connection).await,
+                Ok(connection) => {
+                    pause = RECONNECT_AFTER;
+                    self.serve(connection).await
+                }
                 Err(fault) => Ended::Fault(fault),
             };
             match ended {
@@ -64,9 +72,10 @@ impl SocketTask {
                 Ended::Replace => debug!(vendor = %self.vendor, "synthesis connection replaced"),
                 Ended::Fault(fault) => {
                     self.fail_all(&fault).await;
-                    if self.idle().await.is_none() {
+                    if self.idle(pause).await.is_none() {
                         return;
                     }
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
         }
@@ -99,8 +108,8 @@ impl SocketTask {
     }
 
     /// Waits before the next connection: for a moment, or for something to say.
-    async fn idle(&mut self) -> Option<()> {
-        let until = Instant::now() + RECONNECT_AFTER;
+    async fn idle(&mut self, pause: Duration) -> Option<()> {
+        let until = Instant::now() + pause;
         loop {
             tokio::select! {
                 () = sleep_until(until) => return Some(()),

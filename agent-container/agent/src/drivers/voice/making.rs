@@ -7,7 +7,7 @@ use tracing::{debug, warn};
 
 use super::clips::ClipKey;
 use super::task::Voice;
-use super::utterance::{Source, Utterance};
+use super::utterance::{Source, Utterance, samples_ms};
 use crate::drivers::failure::failure;
 use crate::drivers::synthesis::{self, Event, EventKind, Synthesiser};
 
@@ -36,7 +36,8 @@ impl Voice {
             return;
         }
         let (attempt, fallback) = (utterance.attempt.take(), utterance.fallback);
-        let Some(attempt) = attempt.or_else(|| self.attempt(fallback)) else {
+        let slow = self.slow.filter(|_| fallback);
+        let Some(attempt) = attempt.or_else(|| self.attempt(slow)) else {
             return self.give_up(id, None).await;
         };
         let at = attempt.vendor();
@@ -109,8 +110,8 @@ impl Voice {
     }
 
     /// The way of an utterance through the chain; nothing when there is no voice.
-    pub(super) fn attempt(&self, after_first: bool) -> Option<Attempt> {
-        self.setup.vendors.attempt(Kind::Tts, &self.places, after_first)
+    pub(super) fn attempt(&self, avoided: Option<usize>) -> Option<Attempt> {
+        self.setup.vendors.attempt(Kind::Tts, &self.places, avoided)
     }
 
     pub(super) fn synthesiser(&mut self, at: usize) -> &Synthesiser {
@@ -177,13 +178,14 @@ impl Voice {
         self.tell_ready_words(id).await;
     }
 
-    /// The vendor lost an utterance: what comes next depends on whether the caller may have heard some of it.
+    /// The vendor lost an utterance: another one says it, or what is left of it when the caller may have heard some.
     pub(super) async fn failed(&mut self, id: SayId, fault: Fault) {
         warn!(%fault, "synthesis failed");
         debug!(detail = fault.detail, "what the voice's vendor said");
         let Some(utterance) = self.queue.iter_mut().find(|u| u.id == id) else { return };
         let Source::Vendor { at, .. } = utterance.source else { return };
         self.setup.vendors.failed(Kind::Tts, &self.places[at], &fault);
+        self.slow = Some(at);
         let delivered = if utterance.appended > 0 { Delivered::Some } else { Delivered::Nothing };
         let next = utterance.attempt.as_mut().map(|attempt| attempt.failed(&fault, delivered));
         match next {
@@ -216,9 +218,4 @@ impl Voice {
         );
         self.tell(id, SayEvent::SynthesisFailed(failure)).await;
     }
-}
-
-/// Milliseconds of audio at the pipeline's rate.
-fn samples_ms(samples: usize) -> u64 {
-    samples as u64 * 1000 / u64::from(line::PIPELINE_HZ)
 }

@@ -21,6 +21,11 @@ impl Voice {
         };
         let Some(utterance) = self.queue.remove(at) else { return };
         self.cancel(&utterance);
+        if let Source::Vendor { at, .. } = utterance.source
+            && !utterance.sounded
+        {
+            self.slow = Some(at);
+        }
         if utterance.appended == 0 {
             // A pause of it must not outlive it.
             self.setup.feed.resume(speech_id(id));

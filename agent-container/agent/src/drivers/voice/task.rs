@@ -91,6 +91,8 @@ pub struct Voice {
     /// Utterances the ring has whole, and hushed ones: their end is awaited.
     pub(super) leaving: Vec<SayId>,
     pub(super) contexts: u64,
+    /// The vendor that failed last, or was given up before it made a sound.
+    pub(super) slow: Option<usize>,
     pub(super) progress_at: Option<Instant>,
 }
 
@@ -109,13 +111,14 @@ impl Voice {
             queue: VecDeque::new(),
             leaving: Vec::new(),
             contexts: 0,
+            slow: None,
             progress_at: None,
         }
     }
 
     /// Runs until the commands end.
     pub async fn run(mut self) {
-        if let Some(first) = self.attempt(false) {
+        if let Some(first) = self.attempt(None) {
             self.synthesiser(first.vendor());
         }
         let bell = Arc::clone(&self.setup.bell);

@@ -60,8 +60,12 @@ pub(super) struct Utterance {
     resampler: Option<(u32, Resampler)>,
     /// Takes the silence before the speech away.
     lead: LeadTrim,
-    /// Words whose times are not known before the end of that silence.
+    /// Words that wait for their sound.
     early: Vec<WordTime>,
+    /// Words told, with times in this vendor's audio.
+    told: Vec<WordTime>,
+    /// Samples of earlier vendors, who failed in the middle.
+    before: usize,
     /// All of it so far, for phrases.
     recording: Option<Clip>,
 }
@@ -88,6 +92,8 @@ impl Utterance {
             resampler: None,
             lead: LeadTrim::default(),
             early: Vec::new(),
+            told: Vec::new(),
+            before: 0,
             recording: (kind != SayKind::Reply).then(Clip::default),
         }
     }
@@ -143,19 +149,27 @@ impl Utterance {
         self.early.extend(self.words.finish());
     }
 
-    /// Words that are complete, with times in the audio as it is played; none before its sound begins.
+    /// Words that are complete and whose sound is here, with times in the audio as it is played.
     pub(super) fn ready_words(&mut self) -> Vec<WordTime> {
         if !self.lead.is_over() {
             return Vec::new();
         }
-        let lead_ms = self.lead.dropped_ms();
-        let mut words = std::mem::take(&mut self.early);
-        for word in &mut words {
-            word.start_ms = word.start_ms.saturating_sub(lead_ms);
-            word.end_ms = word.end_ms.saturating_sub(lead_ms);
-        }
+        let (lead_ms, here_ms) = (self.lead.dropped_ms(), self.here_ms());
+        let sounds = |word: &WordTime| word.end_ms.saturating_sub(lead_ms) <= here_ms;
+        let all = self.source == Source::Complete;
+        let ready = self.early.iter().take_while(|word| all || sounds(word)).count();
+        let mut words: Vec<_> = self.early.drain(..ready).collect();
+        shift(&mut words, |ms| ms.saturating_sub(lead_ms));
+        self.told.extend_from_slice(&words);
+        let before_ms = samples_ms(self.before);
+        shift(&mut words, |ms| ms + before_ms);
         self.note_words(&words);
         words
+    }
+
+    /// Audio of this vendor so far, without its leading silence.
+    fn here_ms(&self) -> u64 {
+        samples_ms((self.appended + self.waiting.len()).saturating_sub(self.before))
     }
 
     fn note_words(&mut self, words: &[WordTime]) {
@@ -185,14 +199,22 @@ impl Utterance {
         self.source = Source::Complete;
     }
 
-    /// Forgets what one vendor made, so that another can begin again.
+    /// Lets another vendor say it: all of it, or what is left when the ring has some of it.
     pub(super) fn start_over(&mut self) {
-        self.waiting.clear();
+        if self.appended > 0 {
+            let rest = rest(&self.text(), &self.told, self.here_ms());
+            self.texts = if rest.is_empty() { Vec::new() } else { vec![rest] };
+            self.before = self.appended + self.waiting.len();
+            self.recording = None;
+        } else {
+            self.waiting.clear();
+            self.recording = self.is_phrase().then(Clip::default);
+        }
         self.resampler = None;
         self.words = Words::default();
         self.lead = LeadTrim::default();
         self.early.clear();
-        self.recording = self.is_phrase().then(Clip::default);
+        self.told.clear();
         self.sounded = false;
         self.sent = 0;
         self.source = Source::None;
@@ -207,5 +229,60 @@ impl Utterance {
             return Some(self.since + deadlines.first);
         }
         self.ended.then(|| self.since + deadlines.between)
+    }
+}
+
+fn shift(words: &mut [WordTime], to: impl Fn(u64) -> u64) {
+    for word in words {
+        (word.start_ms, word.end_ms) = (to(word.start_ms), to(word.end_ms));
+    }
+}
+
+/// Milliseconds of audio at the pipeline's rate.
+pub(super) fn samples_ms(samples: usize) -> u64 {
+    samples as u64 * 1000 / u64::from(PIPELINE_HZ)
+}
+
+/// The words of `text` that have not sounded after `here_ms` of it. Where the vendor gave no times, all of the sentence
+/// that was under way: a word heard twice is better than one never heard.
+fn rest(text: &str, times: &[WordTime], here_ms: u64) -> String {
+    let said = dialogue::heard(text, times, None, SYLLABLES_PER_S, here_ms);
+    let said = match (times.is_empty(), said.rfind(['.', '!', '?'])) {
+        (false, _) => said.as_str(),
+        (true, Some(end)) => &said[..=end],
+        (true, None) => "",
+    };
+    let count = said.split_whitespace().count();
+    text.split_whitespace().skip(count).collect::<Vec<_>>().join(" ")
+}
+
+/// How fast a voice without word times is taken to speak: slowly, so that no word is skipped (livekit's transcript
+/// synchroniser takes 3.83).
+const SYLLABLES_PER_S: f64 = 3.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, times: &[(&str, u64, u64)], here_ms: u64, left: &str) {
+        let word = |&(text, start_ms, end_ms): &(&str, u64, u64)| WordTime { text: text.into(), start_ms, end_ms };
+        let times: Vec<_> = times.iter().map(word).collect();
+        assert_eq!(rest(text, &times, here_ms), left);
+    }
+
+    #[test]
+    fn another_voice_goes_on_where_the_first_one_broke_off() {
+        let times = [("Well,", 0, 400), ("come", 500, 700), ("in.", 800, 1000)];
+        check("Well, come in.", &times[..2], 700, "in.");
+        check("Well, come in.", &times[..1], 480, "come in.");
+        check("Well, come in.", &times, 1000, "");
+        check("Well, come  in.", &[], 600, "Well, come in.");
+    }
+
+    #[test]
+    fn without_times_the_sentence_under_way_is_said_again() {
+        check("That is fine. See you on Monday.", &[], 2500, "See you on Monday.");
+        check("That is fine. See you on Monday.", &[], 20, "That is fine. See you on Monday.");
     }
 }
