@@ -50,6 +50,11 @@ impl Segment {
         self.voiced_ms + self.voice_since.map_or(0, |since| now.since(since))
     }
 
+    /// Inside a short silence, which VAD will end or call the end.
+    pub(crate) fn is_hushed(&self) -> bool {
+        self.voice_since.is_none()
+    }
+
     /// When it will have `min_ms` of voice if the voice goes on; `None` inside a silence.
     pub(crate) fn reaches(&self, min_ms: u64) -> Option<CallTime> {
         self.voice_since.map(|since| since + min_ms.saturating_sub(self.voiced_ms))

@@ -229,6 +229,7 @@ impl Dialogue {
             Timer::TurnModel => self.turn_model_late(),
             Timer::EndOfTurn => self.end_of_turn("silence"),
             Timer::SttWait => self.stt_is_late(),
+            Timer::FlushStt => self.flush_stt(),
             Timer::OpenTurn => self.voice_without_words(),
             Timer::Deaf => self.deaf(),
             Timer::FalseInterruption => self.false_alarm("no_words"),

@@ -8,10 +8,12 @@ impl Dialogue {
         let ended = self.caller.follow(self.now, edge);
         match edge {
             Vad::Started { speech_ms } => self.voice_started(self.now - speech_ms),
-            Vad::Hushed { .. } => self.timers.clear(Timer::BargeIn),
+            Vad::Hushed { silence_ms } => self.voice_hushed(self.now - silence_ms),
             Vad::Resumed { .. } => {
+                self.timers.clear(Timer::FlushStt);
                 self.forget_question();
                 self.time_barge_in();
+                self.time_open_turn();
             }
             Vad::Ended { silence_ms } => {
                 if let Some(segment) = ended {
@@ -33,9 +35,29 @@ impl Dialogue {
         self.time_open_turn();
     }
 
-    fn voice_ended(&mut self, segment: crate::caller::Segment, end: CallTime) {
+    /// A short silence: perhaps the end. VAD says soon; until then nothing else closes the turn.
+    fn voice_hushed(&mut self, since: CallTime) {
         self.timers.clear(Timer::BargeIn);
         self.timers.clear(Timer::OpenTurn);
+        let recogniser = &self.config.turns.recogniser;
+        let streams = recogniser.streams_words && self.is_streaming();
+        if let Some(after) = recogniser.flush_after_ms.filter(|_| streams) {
+            self.timers.set(Timer::FlushStt, (since + after).max(self.now));
+        }
+    }
+
+    /// The silence has lasted: the recogniser need not wait for its own end of speech.
+    pub(crate) fn flush_stt(&mut self) {
+        let owes_words = self.caller.finals.is_empty() || !self.caller.interim.is_empty();
+        if owes_words {
+            self.emit(Output::FlushStt);
+        }
+    }
+
+    fn voice_ended(&mut self, segment: crate::caller::Segment, end: CallTime) {
+        for timer in [Timer::BargeIn, Timer::OpenTurn, Timer::FlushStt] {
+            self.timers.clear(timer);
+        }
         self.overridden = false;
         self.state(Who::User, State::Listening, end);
         let backchannel = self.is_backchannel(&self.caller.words());
@@ -47,9 +69,8 @@ impl Dialogue {
             let timeout = self.config.turns.interruption.false_timeout_ms;
             self.timers.set(Timer::FalseInterruption, end.max(self.now) + timeout);
         }
-        let owes_words = self.caller.finals.is_empty() || !self.caller.interim.is_empty();
-        if owes_words && self.is_streaming() {
-            self.emit(Output::FlushStt);
+        if self.is_streaming() {
+            self.flush_stt();
         }
         self.consider_end("vad");
     }
@@ -82,7 +103,7 @@ impl Dialogue {
     }
 
     fn hear_interim(&mut self, text: &str) {
-        if self.caller.committed_early.is_some() && self.caller.segment.is_none() {
+        if self.repeats_early(text) {
             return;
         }
         if !self.caller.hear_interim(self.now, text) {
@@ -127,11 +148,19 @@ impl Dialogue {
         self.consider_end("stt");
     }
 
+    /// Interim words of a turn that was committed with them: any that come in silence, the same ones in noise.
+    fn repeats_early(&self, text: &str) -> bool {
+        let Some(early) = &self.caller.committed_early else { return false };
+        let noise = self.caller.segment.is_some();
+        !self.caller.has_floor()
+            && (!noise || crate::words::normalise(early).starts_with(&crate::words::normalise(text)))
+    }
+
     /// The final of a turn that was committed with its interim words.
     fn is_late_final(&mut self, text: &str) -> bool {
         let Some(early) = self.caller.committed_early.take() else { return false };
         let (text, early) = (crate::words::normalise(text), crate::words::normalise(&early));
-        let same = self.caller.segment.is_none() && (text.starts_with(&early) || early.ends_with(&text));
+        let same = !self.caller.has_floor() && (text.starts_with(&early) || early.ends_with(&text));
         if same {
             self.explain(Decision::Stale, "late_final", []);
         }
@@ -174,7 +203,7 @@ impl Dialogue {
     fn time_open_turn(&mut self) {
         self.timers.clear(Timer::OpenTurn);
         let (Some(segment), e) = (self.caller.segment, &self.config.turns.endpointing) else { return };
-        if segment.noise || !self.config.turns.recogniser.streams_words {
+        if segment.noise || segment.is_hushed() || !self.config.turns.recogniser.streams_words {
             return;
         }
         let quiet = e

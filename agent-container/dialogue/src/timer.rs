@@ -29,6 +29,8 @@ timers! {
     EndOfTurn,
     /// The recogniser had its time: commit with interim words.
     SttWait,
+    /// A short silence has lasted: the recogniser is asked for its words.
+    FlushStt,
     /// Evidence beside VAD that the turn is over.
     OpenTurn,
     /// Speech without words: the recogniser may be deaf.

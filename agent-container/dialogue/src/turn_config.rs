@@ -183,6 +183,9 @@ pub struct RecogniserConfig {
     /// 99th percentile of speech end → final: after it the turn is committed with the interim words.
     /// `None`: wait for the final.
     pub wait_ms: Option<u64>,
+    /// Silence after which a recogniser that streams is asked for what it has, so that the words are there before the
+    /// turn is over (Deepgram: its own end of speech comes after 300 ms). `None`: only when VAD says that speech ended.
+    pub flush_after_ms: Option<u64>,
     /// Speech without a word this long after its end means the recogniser is deaf. `None`: never.
     pub deaf_after_ms: Option<u64>,
     /// Shorter speech is no evidence of deafness (coughs).
@@ -193,7 +196,13 @@ pub struct RecogniserConfig {
 
 impl Default for RecogniserConfig {
     fn default() -> Self {
-        Self { wait_ms: Some(1000), deaf_after_ms: Some(2000), deaf_min_speech_ms: 1000, streams_words: true }
+        Self {
+            wait_ms: Some(1000),
+            flush_after_ms: Some(150),
+            deaf_after_ms: Some(2000),
+            deaf_min_speech_ms: 1000,
+            streams_words: true,
+        }
     }
 }
 
@@ -278,7 +287,7 @@ pub struct Preemptive {
 
 impl Default for Preemptive {
     fn default() -> Self {
-        Self { llm: true, tts: false, max_speech_ms: 10_000, max_attempts: 3 }
+        Self { llm: true, tts: false, max_speech_ms: 10_000, max_attempts: 5 }
     }
 }
 
@@ -439,6 +448,7 @@ impl TurnConfig {
             },
             recogniser: RecogniserConfig {
                 wait_ms: None,
+                flush_after_ms: None,
                 deaf_after_ms: None,
                 ..RecogniserConfig::default()
             },
@@ -462,6 +472,7 @@ impl TurnConfig {
                 ..Tools::default()
             },
             text: TextConfig { first_clause_words: 0, ..TextConfig::default() },
+            preemptive: Preemptive { max_attempts: 3, ..Preemptive::default() },
             ..Self::default()
         }
     }

@@ -82,6 +82,7 @@ fn endpointing(t: &TurnConfig) -> Result<(), ConfigError> {
     if let Some(wait_ms) = t.recogniser.wait_ms {
         within("turns.recogniser.wait_ms", wait_ms, &limits::TRANSCRIPT_TIMEOUT_MS)?;
     }
+    optional("turns.recogniser.flush_after_ms", t.recogniser.flush_after_ms, 100, 10_000)?;
     optional("turns.recogniser.deaf_after_ms", t.recogniser.deaf_after_ms, 200, 30_000)?;
     between("turns.recogniser.deaf_min_speech_ms", t.recogniser.deaf_min_speech_ms, 0, 30_000)
 }

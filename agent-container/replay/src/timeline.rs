@@ -138,6 +138,7 @@ fn wish(output: &Output) -> Option<String> {
         Output::RunTool(run) => format!("run:{}", run.name),
         Output::CancelTool { .. } => "cancel_tool".to_owned(),
         Output::AskTurnModel { .. } => "ask_turn_model".to_owned(),
+        Output::FlushStt => "flush_stt".to_owned(),
         Output::RestartStt => "restart_stt".to_owned(),
         Output::SendDigits { digits } => format!("send_digits:{digits}"),
         Output::Transfer { to, .. } => format!("transfer:{to}"),
