@@ -65,7 +65,11 @@ fn a_vendor_that_kept_the_caller_waiting_comes_last() {
     assert_eq!(late.failed(&fault(FaultKind::TimedOut), Delivered::Nothing), Next::Other { vendor: 0 });
     assert_eq!(Attempt::begin_avoiding(Kind::Llm, vec![0], 0).unwrap().vendor(), 0, "the only one");
     let broken_first = vec![1, 0];
-    assert_eq!(Attempt::begin_avoiding(Kind::Llm, broken_first, 0).unwrap().vendor(), 1, "it is last already");
+    assert_eq!(
+        Attempt::begin_avoiding(Kind::Llm, broken_first, 0).unwrap().vendor(),
+        1,
+        "it is last already"
+    );
 }
 
 #[test]

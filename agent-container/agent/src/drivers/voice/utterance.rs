@@ -266,7 +266,8 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, times: &[(&str, u64, u64)], here_ms: u64, left: &str) {
-        let word = |&(text, start_ms, end_ms): &(&str, u64, u64)| WordTime { text: text.into(), start_ms, end_ms };
+        let word =
+            |&(text, start_ms, end_ms): &(&str, u64, u64)| WordTime { text: text.into(), start_ms, end_ms };
         let times: Vec<_> = times.iter().map(word).collect();
         assert_eq!(rest(text, &times, here_ms), left);
     }
