@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 use crate::phone::PhoneOptions;
 use crate::recording::SAMPLE_RATE;
 
-/// Silence after the caller's words. baresip stops sending when its sound file ends, so every file outlasts the longest call.
-const TAIL_SECONDS: u32 = 600;
+/// Silence after the words. baresip stops sending when its sound file ends, so every file outlasts what is waited for; and it
+/// reads the whole file before it acknowledges the answer, which takes it 60 ms for ten minutes of sound.
+const TAIL_SECONDS: u32 = 120;
 
 /// Configuration, account and recordings of one phone.
 #[derive(Debug)]

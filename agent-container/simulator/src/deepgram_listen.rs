@@ -233,6 +233,7 @@ impl Session {
     }
 
     async fn finalize(&mut self) -> Result<(), Gone> {
+        self.listener.ask();
         // With next to no audio buffered the vendor stays silent.
         let next_to_none = self.listener.now_ms() < self.settled_ms + 100 && self.listener.said().is_empty();
         if next_to_none || self.unanswered {

@@ -21,6 +21,8 @@ const PAUSE_IN_WORD_MS: u64 = 350;
 const PAUSE_IN_LINE_MS: u64 = 700;
 /// A pause shorter than this keeps the rest of a line waiting; after it, the rest is given up.
 const REST_WAITS_MS: u64 = 2000;
+/// Silence from which somebody who asks is told what was said as if speech had stopped.
+const ASKED_AFTER_MS: u64 = 80;
 /// Share of the expected time from which a line counts as spoken whole.
 const WHOLE: f64 = 0.85;
 
@@ -131,6 +133,13 @@ impl Listener {
     /// Words said and not yet taken.
     pub(crate) fn said(&self) -> &[Word] {
         &self.said
+    }
+
+    /// Somebody wants to know now what was said: in a silence that is the same as at the end of speech.
+    pub(crate) fn ask(&mut self) {
+        if self.quiet_ms >= ASKED_AFTER_MS {
+            self.pause();
+        }
     }
 
     /// Takes the first `n` of the words said.

@@ -99,3 +99,17 @@ fn words_lie_in_the_speech_one_after_the_other() {
     assert!(words[0].start_ms >= 490 && words[3].end_ms <= 1510, "{words:?}");
     assert!((390..=410).contains(&listener.silence_ms()), "{}", listener.silence_ms());
 }
+
+#[test]
+fn who_asks_in_a_silence_hears_what_the_end_of_speech_would_tell() {
+    let asked = |speech_ms, silence_ms| {
+        let mut listener = listener(AfterLast::Silence);
+        listener.hear(&samples(&Speech(speech_ms)));
+        listener.hear(&samples(&Silence(silence_ms)));
+        listener.ask();
+        said(&listener)
+    };
+    assert_eq!(asked(800, 120), "one two three four");
+    assert_eq!(asked(800, 20), "one two three");
+    assert_eq!(asked(300, 120), "one");
+}
