@@ -323,6 +323,7 @@ impl Dialogue {
             let again = SayId(self.ids.say.next());
             let old = &mut self.speeches[i];
             let mut new = Speech::new(again, old.kind, old.turn, self.now);
+            new.since = old.since;
             new.interruptible = old.interruptible;
             new.fallback = true;
             new.then = std::mem::take(&mut old.then);

@@ -55,6 +55,7 @@ impl Dialogue {
         let kept: Vec<_> = std::mem::take(&mut reply.calls);
         if let Some(speech) = reply.say.and_then(|id| self.speeches.iter_mut().find(|s| s.id == id)) {
             speech.turn = Some(turn);
+            speech.since = self.now;
             speech.set(Hold::Speculative, false);
         }
         self.deliver(pieces, thought);

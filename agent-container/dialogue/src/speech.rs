@@ -9,6 +9,8 @@ pub(crate) struct Speech {
     pub(crate) kind: SayKind,
     /// The turn it answers.
     pub(crate) turn: Option<TurnId>,
+    /// Since when it answers: what the caller asked until then stands before it.
+    pub(crate) since: CallTime,
     /// All text handed to the voice.
     pub(crate) text: String,
     /// No more text comes.
@@ -61,6 +63,7 @@ impl Speech {
             id,
             kind,
             turn,
+            since: now,
             text: String::new(),
             closed: false,
             interruptible: true,

@@ -3,8 +3,8 @@
 use crate::reply::{After, CallState, Reply};
 use crate::speech::{Hold, Speech};
 use crate::{
-    Decision, Dialogue, Failure, LeaveReason, LiveCommand, Message, Mind, Output, SayId, SayKind, ThinkEvent,
-    ThinkId, ThinkRequest, ToolUse, TurnId,
+    Decision, Dialogue, Failure, HistoryItem, LeaveReason, LiveCommand, Message, Mind, Output, SayId,
+    SayKind, ThinkEvent, ThinkId, ThinkRequest, ToolUse, TurnId,
 };
 
 impl Dialogue {
@@ -35,11 +35,16 @@ impl Dialogue {
         if !self.config.instructions.is_empty() {
             messages.push(Message::System { text: self.config.instructions.clone() });
         }
-        messages.extend(self.history().iter().map(|item| item.message.clone()));
-        let asked = messages.iter().rev().take_while(|m| matches!(m, Message::User { .. })).count();
-        let question = messages.split_off(messages.len() - asked);
+        let open = |item: &&HistoryItem| matches!(item.message, Message::User { .. });
+        let asked = self.history().iter().rev().take_while(open).count();
+        let (settled, questions) = self.history().split_at(self.history().len() - asked);
+        messages.extend(settled.iter().map(|item| item.message.clone()));
+        let mut questions = questions.iter().peekable();
         let rate = self.config.turns.text.syllables_per_s;
         for speech in self.speeches.iter().filter(|s| s.kind == SayKind::Reply && !s.has(Hold::Speculative)) {
+            while let Some(question) = questions.next_if(|question| question.at <= speech.since) {
+                messages.push(question.message.clone());
+            }
             let heard = speech.hushed.then(|| speech.heard(speech.position_ms(self.now), rate));
             let text = heard.unwrap_or_else(|| speech.text.clone());
             if !text.is_empty() {
@@ -47,8 +52,13 @@ impl Dialogue {
             }
             messages.extend(speech.then.iter().cloned());
         }
+        // What still runs was asked for before the question that is answered now.
+        let latest = usize::from(provisional.is_none());
+        while questions.len() > latest {
+            messages.extend(questions.next().map(|question| question.message.clone()));
+        }
         messages.extend(self.toolbox.placeholders());
-        messages.extend(question);
+        messages.extend(questions.map(|question| question.message.clone()));
         messages.extend(provisional.map(|text| Message::User { text }));
         if matches!(messages.last(), Some(Message::Assistant { .. })) && self.reply.is_some() {
             messages.push(Message::User { text: TELL_RESULT.to_owned() });
