@@ -86,6 +86,7 @@ pub use output::{
     LeaveReason, LiveCommand, Output, SayChunk, SayKind, State, StateChange, ThinkRequest, ToolRun, ToolUse,
     Who,
 };
+pub use pauses::{WordClass, word_class};
 pub use summary::{Percentiles, Summary};
 pub use template::{Variables, render};
 pub use time::CallTime;
@@ -98,3 +99,4 @@ pub use turn_config::{
     TextConfig, TextRules, Tools, TurnConfig, TurnModelConfig, TurnModelKind, Unaccepted, VadConfig,
     Watchdog,
 };
+pub use words::is_vowel;

@@ -103,6 +103,29 @@ const NUMBER_WORDS: [&str; 23] = [
     "null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun",
 ];
 
+/// What a word at the end of a text tells about the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WordClass {
+    /// It wants another word.
+    Open,
+    /// A number, or a part of one.
+    Number,
+    /// Nothing.
+    Other,
+}
+
+/// The class of a word in lower case, without punctuation; what is both is a number.
+#[must_use]
+pub fn word_class(word: &str) -> WordClass {
+    if !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()) || NUMBER_WORDS.contains(&word) {
+        WordClass::Number
+    } else if OPEN_WORDS.contains(&word) {
+        WordClass::Open
+    } else {
+        WordClass::Other
+    }
+}
+
 fn look(text: &str) -> Look {
     let text = text.trim_end();
     if text.ends_with(['…', ',', ';', ':', '-', '–']) || text.ends_with("...") {
@@ -110,7 +133,7 @@ fn look(text: &str) -> Look {
     }
     let words = crate::words::words(text);
     let Some(last) = words.last() else { return Look::Plain };
-    let number = |w: &String| w.chars().all(|c| c.is_ascii_digit()) || NUMBER_WORDS.contains(&w.as_str());
+    let number = |w: &String| word_class(w) == WordClass::Number;
     if number(last) {
         let groups = words.iter().rev().take_while(|w| number(w)).count();
         let digits: usize = words.iter().rev().take_while(|w| number(w)).map(|w| digit_count(w)).sum();
@@ -121,7 +144,7 @@ fn look(text: &str) -> Look {
     if text.ends_with(['.', '!', '?', '。', '！', '？']) {
         return Look::Punctuated;
     }
-    if OPEN_WORDS.contains(&last.as_str()) {
+    if word_class(last) == WordClass::Open {
         return Look::Unfinished;
     }
     Look::Plain

@@ -77,7 +77,9 @@ pub(crate) fn syllables(word: &str) -> u32 {
     if spoken { groups.max(1) } else { 0 }
 }
 
-fn is_vowel(c: char) -> bool {
+/// Is this letter, in lower case, part of a group of vowels that makes a syllable?
+#[must_use]
+pub fn is_vowel(c: char) -> bool {
     "aeiouyäöüáéíóúàèìòùâêîôûåæøœ".contains(c)
 }
 

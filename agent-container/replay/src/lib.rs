@@ -8,6 +8,7 @@
 
 mod caller;
 mod expand;
+mod masker;
 mod parse;
 mod playout;
 mod words;

@@ -1,9 +1,13 @@
 //! `replay <journal>`: the same outputs, or the first difference. `replay scenario <file>…`: runs scripts.
 
+mod options;
+
 use std::path::Path;
 use std::process::ExitCode;
 
 use replay::{journal, redact, scenario};
+
+use options::Asked;
 
 const USAGE: &str = "usage:
   replay <journal> [--timeline] [--explain]     same outputs as recorded, or the first difference
@@ -38,8 +42,8 @@ fn main() -> ExitCode {
 }
 
 fn scenarios(args: &[String]) -> Result<bool, String> {
-    let explained = args.iter().any(|a| a == "--explain");
-    let files: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
+    let (files, flags) = options::names(args, &["--explain"])?;
+    let explained = !flags.is_empty();
     if files.is_empty() {
         return Err(USAGE.to_owned());
     }
@@ -79,44 +83,42 @@ fn fuzz(args: &[String]) -> Result<bool, String> {
 }
 
 fn on_journal(path: &str, args: &[String]) -> Result<bool, String> {
+    let asked = Asked::parse(args)?;
     let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
     let lines = journal::parse(&text).map_err(|e| format!("{path}: {e}"))?;
-    let has = |flag: &str| args.iter().any(|a| a == flag);
-    if has("--script") {
-        say(&mut std::io::stdout(), redact::script(&lines)?.trim_end());
-        return Ok(true);
-    }
-    if has("--set") {
-        return what_if(&lines, args);
-    }
-    if has("--timeline") || has("--explain") {
-        for event in journal::timeline(&lines, has("--explain")) {
-            say(&mut std::io::stdout(), &event.to_string());
-        }
-    }
-    match journal::replay(&lines) {
-        Ok(()) => {
-            say(&mut std::io::stdout(), &format!("{path}: {} lines, the same outputs", lines.len()));
+    match asked {
+        Asked::Script => {
+            say(&mut std::io::stdout(), redact::script(&lines)?.trim_end());
             Ok(true)
         }
-        Err(difference) => {
-            say(&mut std::io::stdout(), &format!("{path}: first difference at {difference}"));
-            Ok(false)
+        Asked::WhatIf(changes) => what_if(&lines, &changes),
+        Asked::Replay { timeline, explained } => {
+            if timeline {
+                for event in journal::timeline(&lines, explained) {
+                    say(&mut std::io::stdout(), &event.to_string());
+                }
+            }
+            Ok(replayed(path, &lines))
         }
     }
 }
 
-fn what_if(lines: &[dialogue::JournalLine], args: &[String]) -> Result<bool, String> {
-    let changes: Result<Vec<_>, String> = args
-        .iter()
-        .zip(args.iter().skip(1))
-        .filter(|(flag, _)| *flag == "--set")
-        .map(|(_, pair)| {
-            let (key, value) = pair.split_once('=').ok_or(format!("`{pair}` is not KEY=VALUE"))?;
-            Ok((key.to_owned(), value.to_owned()))
-        })
-        .collect();
-    let turns = journal::what_if(lines, &changes?)?;
+/// Whether the outputs are the recorded ones; says so.
+fn replayed(path: &str, lines: &[dialogue::JournalLine]) -> bool {
+    match journal::replay(lines) {
+        Ok(()) => {
+            say(&mut std::io::stdout(), &format!("{path}: {} lines, the same outputs", lines.len()));
+            true
+        }
+        Err(difference) => {
+            say(&mut std::io::stdout(), &format!("{path}: first difference at {difference}"));
+            false
+        }
+    }
+}
+
+fn what_if(lines: &[dialogue::JournalLine], changes: &[(String, String)]) -> Result<bool, String> {
+    let turns = journal::what_if(lines, changes)?;
     let side = |t: &Option<(u64, String)>| {
         t.as_ref().map_or("no turn".to_owned(), |(ms, text)| format!("{}.{:03} {text}", ms / 1000, ms % 1000))
     };

@@ -159,6 +159,7 @@ impl Script {
             }
         }
         let spec = match class.as_str() {
+            // Their time is their own.
             "builtin" => dialogue::builtin::spec(name).ok_or(format!("no built-in tool `{name}`"))?,
             "read" | "write" => dialogue::ToolSpec {
                 name: name.clone(),
@@ -169,7 +170,11 @@ impl Script {
             },
             other => return Err(format!("`{other}` is not read, write or builtin")),
         };
-        self.config.tools.push(spec);
+        match self.config.tools.iter().find(|known| known.name == spec.name) {
+            Some(known) if *known == spec => {}
+            Some(_) => return Err(format!("`{name}` is there with another class or timeout")),
+            None => self.config.tools.push(spec),
+        }
         self.tools.push(line);
         Ok(())
     }

@@ -10,7 +10,7 @@ use dialogue::{
 
 use crate::caller;
 use crate::playout::{Heard, Playout};
-use crate::script::{ModelLine, Script, TransferLine, TurnModelLine};
+use crate::script::{ModelLine, Script, ToolLine, TransferLine, TurnModelLine};
 
 /// What a call left behind.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ struct World<'a> {
     cancelled_thinks: HashSet<ThinkId>,
     cancelled_tools: HashSet<ToolId>,
     model: Vec<ModelLine>,
+    tools: Vec<ToolLine>,
     transfers: VecDeque<TransferLine>,
     turn_model: VecDeque<TurnModelLine>,
     tts_failures: u32,
@@ -89,6 +90,7 @@ pub fn run(script: &Script) -> Result<Recording, dialogue::ConfigError> {
         cancelled_thinks: HashSet::new(),
         cancelled_tools: HashSet::new(),
         model: script.model.clone(),
+        tools: script.tools.clone(),
         transfers: script.transfers.clone().into(),
         turn_model: script.turn_model.clone(),
         tts_failures: script.tts.failures,
@@ -233,8 +235,11 @@ impl World<'_> {
         self.at(now + duration, Step::Think(id, ThinkEvent::Done(Usage::default())));
     }
 
+    /// A tool's lines are its runs in order; the last one repeats.
     fn run_tool(&mut self, id: ToolId, name: &str) {
-        let Some(tool) = self.script.tools.iter().find(|t| t.name == name) else { return };
+        let Some(at) = self.tools.iter().position(|t| t.name == name) else { return };
+        let is_last = self.tools.iter().skip(at + 1).all(|t| t.name != name);
+        let tool = if is_last { self.tools[at].clone() } else { self.tools.remove(at) };
         let gives = tool.gives.clone();
         let result = if tool.error { ToolResult::Error(gives) } else { ToolResult::Ok(gives) };
         if let Some(takes) = tool.takes_ms {

@@ -85,6 +85,68 @@ fn a_redacted_script_holds_no_words_and_runs() {
     assert_eq!(replies(&report.recording.journal), replies(&lines));
 }
 
+/// A call of the container with simulated vendors, over wall-clock time: a read tool, a barge-in, a backchannel.
+/// After a change of what is decided: `KEEP_JOURNAL=<this file> cargo test --workspace --test container -- replays_from`.
+const BOOKING: &str = include_str!("data/booking.jsonl");
+
+#[test]
+fn a_real_call_with_a_tool_and_a_barge_in_replays_without_a_difference() {
+    let lines = journal::parse(BOOKING).unwrap();
+    let outline = outline(&lines);
+    for step in ["run find", "interrupted words", "turn_kept backchannel", "leave caller_left"] {
+        assert!(outline.iter().any(|s| s == step), "{step} is not in {outline:#?}");
+    }
+    assert_eq!(journal::replay(&lines), Ok(()));
+}
+
+#[test]
+fn a_redacted_script_comes_to_the_same_decisions() {
+    let check = |lines: &[JournalLine]| {
+        let text = redact::script(lines).unwrap();
+        let script = Script::parse_all(&text).unwrap().remove(0);
+        let report = scenario::run(&script, false).unwrap();
+        assert!(report.failures.is_empty(), "{text}\n{}", report.text());
+        let again = outline(&report.recording.journal);
+        assert_eq!(again[..outline(lines).len()], outline(lines), "{text}");
+    };
+    check(&journal::parse(BOOKING).unwrap());
+    check(&record(CALL));
+    check(&record(BACKCHANNELS));
+}
+
+/// The agent's own echo, an open sentence, a backchannel, a read that is cancelled, a tool that fails.
+const BACKCHANNELS: &str = r#"
+tool find read takes=3 gives="nothing"
+tool book write takes=0.4 fails="full"
+1.0-2.0 caller "Where is my"
+3.0-4.0 caller "booking?"
+model "Let me see what the book says about you, Anna, on this fine day." call="find {}" once=on
+5.2-5.6 caller "Uh-huh. I see."
+6.5-7.5 caller "book says about you"
+9.0-10.5 caller "No, please book a table."
+model "" call="book {}" once=on
+model "I am afraid we are full." once=on
+end 16
+"#;
+
+/// What was decided, by which rule, and what came of it; without times and words.
+fn outline(lines: &[JournalLine]) -> Vec<String> {
+    let name = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let step = |line: &JournalLine| match line {
+        JournalLine::Out { output: Output::Explain(e), .. } => {
+            Some(format!("{} {}", name(serde_json::to_value(e.decision).unwrap()), e.rule))
+        }
+        JournalLine::Out { output: Output::Committed(item), .. } => {
+            let value = serde_json::to_value(&item.message).unwrap();
+            Some(format!("{} interrupted={}", name(value["role"].clone()), item.interrupted))
+        }
+        JournalLine::Out { output: Output::RunTool(run), .. } => Some(format!("run {}", run.name)),
+        JournalLine::Out { output: Output::CancelTool { .. }, .. } => Some("cancel tool".to_owned()),
+        _ => None,
+    };
+    lines.iter().filter_map(step).collect()
+}
+
 fn traces(lines: &[JournalLine]) -> Vec<TurnTrace> {
     let turn = |l: &JournalLine| match l {
         JournalLine::Out { output: Output::Turn(trace), .. } => Some(trace.clone()),

@@ -99,6 +99,63 @@ async fn an_agent_that_ends_the_call_says_its_last_word_first() {
     assert_eq!(world.memory.ended("CA24").await, EndReason::AgentHangup);
 }
 
+/// Looks something up, is interrupted, is listened to, is thanked.
+fn busy_call(tool: &Value) -> WorldSetup {
+    let find = ScriptedTool { name: "find".into(), arguments: json!({"name": "Otto"}) };
+    let reply = |when: &str, say: &str| Reply { when: when.into(), say: say.into(), ..Reply::default() };
+    let long = "There is {result}. The kitchen is open until eleven, the terrace is open until ten, and on \
+        Sundays we have live music from eight in the evening until everybody has gone home.";
+    let script = Script {
+        lines: ["Please find my booking.", "Please make it three people.", "Uh-huh.", "Thank you, goodbye."]
+            .map(String::from)
+            .to_vec(),
+        replies: vec![
+            Reply { tools: vec![find], then: long.into(), ..reply("find my booking", "One moment.") },
+            reply(
+                "three people",
+                "Certainly, it is three people now, at the same time and at the same table.",
+            ),
+            reply("goodbye", "Goodbye, Otto."),
+        ],
+        ..Script::default()
+    };
+    WorldSetup {
+        simulator: simulator::Config { script, ..simulator::Config::default() },
+        agent: json!({"greeting": "Hello.", "tools": [tool]}),
+        ..WorldSetup::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_with_a_tool_and_a_barge_in_replays_from_its_journal() {
+    let server = ToolServer::start("a table for two").await;
+    let mut world = World::start(busy_call(&server.config("find", "read"))).await;
+    let mut caller = world.call("CA27").await;
+    caller.is_greeted().await;
+    caller.say("Please find my booking.");
+    world.journal_has("CA27", "\"text\":\"One moment.\"},\"interrupted\":false").await;
+    caller.say("Please make it three people.");
+    caller.hears(Heard::Silent).await;
+    caller.hears(Heard::Speaking).await;
+    caller.say("Uh-huh.");
+    world.journal_has("CA27", "\"decision\":\"turn_kept\",\"rule\":\"backchannel\"").await;
+    caller.hears(Heard::Silent).await;
+    caller.asks("Thank you, goodbye.").await;
+    caller.hangs_up().await;
+    world.memory.ended("CA27").await;
+
+    let journal = world.journal("CA27").await;
+    for word in ["\"run_tool\"", "\"interrupted\":true", "Goodbye, Otto."] {
+        assert!(journal.contains(word), "{word} is not in {journal}");
+    }
+    // Renews replay/tests/data/booking.jsonl when decisions change on purpose.
+    if let Some(path) = std::env::var_os("KEEP_JOURNAL") {
+        std::fs::write(path, &journal).expect("a file that can be written");
+    }
+    let lines = replay::journal::parse(&journal).expect("a journal");
+    assert_eq!(replay::journal::replay(&lines), Ok(()), "{journal}");
+}
+
 /// A road that answers every transfer alike, and remembers to whom.
 #[derive(Debug)]
 struct Answers {
