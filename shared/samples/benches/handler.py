@@ -90,26 +90,24 @@ def incoming_call(event):
     return {"statusCode": 200, "headers": XML, "body": twiml}
 
 
-def call_status(event):
+def leg_ended(event, kind, field, answer):
     form = form_of(event)
     if form is None:
         return {"statusCode": 403, "body": "{}"}
     call = form["CallSid"][0]
     read(key(f"CALL#{call}", "RECORD"))
-    write("STATUS", call, status={"S": form["CallStatus"][0]})
+    write(kind, call, status={"S": form[field][0]})
     livekit("RoomService", "DeleteRoom", {"room": f"call-{call}"}, {"roomCreate": True})
-    return {"statusCode": 204}
+    return answer
+
+
+def call_status(event):
+    return leg_ended(event, "STATUS", "CallStatus", {"statusCode": 204})
 
 
 def dial_result(event):
-    form = form_of(event)
-    if form is None:
-        return {"statusCode": 403, "body": "{}"}
-    call = form["CallSid"][0]
-    read(key(f"CALL#{call}", "RECORD"))
-    write("RESULT", call, status={"S": form["DialCallStatus"][0]})
-    livekit("RoomService", "DeleteRoom", {"room": f"call-{call}"}, {"roomCreate": True})
-    return {"statusCode": 200, "headers": XML, "body": "<Response><Hangup/></Response>"}
+    answer = {"statusCode": 200, "headers": XML, "body": "<Response><Hangup/></Response>"}
+    return leg_ended(event, "RESULT", "DialCallStatus", answer)
 
 
 def livekit_webhook(event):
