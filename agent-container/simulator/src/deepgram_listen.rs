@@ -205,6 +205,7 @@ impl Session {
         }
         if let Some(end_ms) = self.last_word_end_ms
             && !self.listener.speaking()
+            && self.listener.said().is_empty()
             && self.settings.utterance_end_ms.is_some_and(|ms| self.listener.now_ms() >= end_ms + ms)
         {
             self.last_word_end_ms = None;

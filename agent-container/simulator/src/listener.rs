@@ -63,12 +63,31 @@ pub(crate) struct Listener {
 #[derive(Debug, Default)]
 struct Line {
     rest: VecDeque<String>,
+    /// Words up to each comma or full stop inside the line.
+    commas: Vec<usize>,
     words: usize,
     revealed: usize,
     expected_ms: u64,
     spoken_ms: u64,
     /// Whether the current stretch of speech was found to belong to it.
     taken: bool,
+}
+
+impl Line {
+    fn spoken_at_least(&self, share: f64) -> bool {
+        self.spoken_ms as f64 >= share * self.expected_ms as f64
+    }
+
+    /// Words that should have been said by now.
+    fn due(&self) -> usize {
+        let due = self.words as u64 * self.spoken_ms / self.expected_ms.max(1);
+        (due as usize).min(self.words)
+    }
+
+    /// Where a pause now belongs to a comma or full stop inside the line: the words up to it.
+    fn comma(&self) -> Option<usize> {
+        self.commas.iter().copied().filter(|end| end.abs_diff(self.due()) <= 1).next_back()
+    }
 }
 
 impl Listener {
@@ -176,7 +195,7 @@ impl Listener {
 
     fn begin(&mut self, at_ms: u64) {
         let pause_ms = at_ms.saturating_sub(self.speech_end_ms);
-        let whole = self.line.spoken_ms as f64 >= WHOLE * self.line.expected_ms as f64;
+        let whole = self.line.spoken_at_least(WHOLE);
         let waits = !self.line.rest.is_empty() && pause_ms < REST_WAITS_MS;
         let longest_ms = if whole { PAUSE_IN_WORD_MS } else { PAUSE_IN_LINE_MS };
         let inside = self.line.taken && pause_ms < longest_ms;
@@ -195,13 +214,13 @@ impl Listener {
             self.line.taken = true;
             self.start_line();
         }
-        let due = self.line.words as u64 * self.line.spoken_ms / self.line.expected_ms.max(1);
-        self.reveal((due as usize).min(self.line.words))
+        self.reveal(self.line.due())
     }
 
     fn pause(&mut self) {
-        if self.line.taken && self.line.spoken_ms as f64 >= MOST * self.line.expected_ms as f64 {
-            self.reveal(self.line.words);
+        if self.line.taken && self.line.spoken_at_least(MOST) {
+            let comma = if self.line.spoken_at_least(WHOLE) { None } else { self.line.comma() };
+            self.reveal(comma.unwrap_or(self.line.words));
         }
     }
 
@@ -209,6 +228,8 @@ impl Listener {
         let text = self.script.line(self.next_line).unwrap_or_default();
         self.line.rest = text.split_whitespace().map(str::to_owned).collect();
         self.line.words = self.line.rest.len();
+        let ends = |&n: &usize| self.line.rest[n - 1].ends_with([',', '.', ';', '?', '!']);
+        self.line.commas = (1..self.line.words).filter(ends).collect();
         self.line.expected_ms = text.chars().count() as u64 * MS_PER_CHAR;
         self.next_line += 1;
     }

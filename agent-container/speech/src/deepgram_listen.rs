@@ -151,7 +151,9 @@ impl DeepgramListen {
         }
         self.settled_until_ms = self.settled_until_ms.max(end_ms);
         let ended_ms = transcript.as_ref().map(|t| t.end_ms);
-        let ended = results.speech_final.then_some(SttEvent::EndOfSpeech { at_ms: ended_ms });
+        // What we asked for in a pause of our choice is no judgement of the vendor's.
+        let judged = results.speech_final && !results.from_finalize;
+        let ended = judged.then_some(SttEvent::EndOfSpeech { at_ms: ended_ms });
         let events: Vec<_> =
             transcript.map(SttEvent::Final).into_iter().chain(ended).chain(flushed).collect();
         if events.is_empty() { vec![SttEvent::Ignored("empty final".to_owned())] } else { events }

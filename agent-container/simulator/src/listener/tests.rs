@@ -113,3 +113,16 @@ fn who_asks_in_a_silence_hears_what_the_end_of_speech_would_tell() {
     assert_eq!(asked(800, 20), "one two three");
     assert_eq!(asked(300, 120), "one");
 }
+
+#[test]
+fn a_pause_at_a_comma_ends_no_line() {
+    let lines = vec!["My number is five five, zero one two three.".to_owned()];
+    let script = Script { lines, after_last: AfterLast::Silence, replies: Vec::new() };
+    let mut listener = Listener::new(RATE, script);
+    listener.hear(&samples(&Speech(1500)));
+    listener.hear(&samples(&Silence(250)));
+    assert_eq!(said(&listener), "My number is five five,");
+    listener.hear(&samples(&Speech(1000)));
+    listener.hear(&samples(&Silence(250)));
+    assert_eq!(said(&listener), "My number is five five, zero one two three.");
+}

@@ -123,7 +123,7 @@ fn an_answer_to_finalize_is_told_even_without_words() {
             results(0.0, 1.0, "Yes.", &["final", "from_finalize"]),
             &[SttEvent::Final(said("Yes.", 0, 1000)), SttEvent::Flushed],
         ),
-        (results(1.0, 1.0, "", &["final", "from_finalize"]), &[SttEvent::Flushed]),
+        (results(1.0, 1.0, "", &["final", "from_finalize", "speech_final"]), &[SttEvent::Flushed]),
     ]);
 }
 
