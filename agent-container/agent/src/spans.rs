@@ -3,12 +3,13 @@
 //! `OTEL_EXPORTER_OTLP_ENDPOINT` names it; the exporter's other variables (`…_HEADERS`, `…_TIMEOUT`,
 //! `OTEL_RESOURCE_ATTRIBUTES`) are OpenTelemetry's own. Batches leave from a thread of the SDK, never from a call.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use http::{Request, Response};
-use opentelemetry::Context;
 use opentelemetry::trace::{SpanBuilder, TraceContextExt as _, Tracer as _, TracerProvider as _};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use opentelemetry_otlp::{
     ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
@@ -16,6 +17,7 @@ use opentelemetry_otlp::{
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use reqwest::Client;
+use telemetry::span;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tracing::warn;
@@ -56,38 +58,15 @@ impl Spans {
         Ok(Self(Some((provider, tracer))))
     }
 
-    /// Whether anybody wants spans.
+    /// Where the spans of a call go whose time zero is at `started`; nothing when nobody wants them. `attributes`
+    /// are those of the call.
     #[must_use]
-    pub fn is_on(&self) -> bool {
-        self.0.is_some()
-    }
-
-    /// Hands over the spans of a call whose time zero was at `started`.
-    pub fn export(&self, started: SystemTime, spans: Vec<CallSpan>) {
-        let Some((_, tracer)) = &self.0 else { return };
-        let at = |time: dialogue::CallTime| started + Duration::from_millis(time.as_ms());
-        let parents: Vec<Option<usize>> = spans.iter().map(|span| span.parent).collect();
-        let mut contexts: Vec<Option<Context>> = vec![None; spans.len()];
-        let mut spans: Vec<Option<CallSpan>> = spans.into_iter().map(Some).collect();
-        for index in 0..spans.len() {
-            // A parent may come after its children in the list; parents first.
-            let mut path = vec![index];
-            while let Some(parent) =
-                path.last().and_then(|&of| parents[of]).filter(|&of| contexts[of].is_none())
-            {
-                path.push(parent);
-            }
-            for of in path.into_iter().rev() {
-                let Some(span) = spans[of].take() else { continue };
-                let parent = parents[of].and_then(|of| contexts[of].clone()).unwrap_or_default();
-                let builder = SpanBuilder::from_name(span.name)
-                    .with_start_time(at(span.start))
-                    .with_attributes(span.attributes);
-                let context = parent.with_span(tracer.build_with_context(builder, &parent));
-                context.span().end_with_timestamp(at(span.end.unwrap_or(span.start)));
-                contexts[of] = Some(context);
-            }
-        }
+    pub fn call(&self, started: SystemTime, attributes: Vec<KeyValue>) -> Option<SpanSink> {
+        let (_, tracer) = self.0.clone()?;
+        let builder =
+            SpanBuilder::from_name(span::INVOKE_AGENT).with_start_time(started).with_attributes(attributes);
+        let call = Context::new().with_span(tracer.build_with_context(builder, &Context::new()));
+        Some(SpanSink { tracer, call, started, parents: VecDeque::new() })
     }
 
     /// Sends what waits; for the end of the process.
@@ -98,6 +77,45 @@ impl Spans {
             Ok(Err(error)) => warn!(%error, "spans not sent"),
             Err(error) => warn!(%error, "spans not sent"),
         }
+    }
+}
+
+/// Spans a later one may still have as its parent: those of a tool that outlives its turn.
+const PARENTS_KEPT: usize = 16;
+
+/// Takes the spans of one call as they end.
+#[derive(Debug)]
+pub struct SpanSink {
+    tracer: SdkTracer,
+    call: Context,
+    started: SystemTime,
+    parents: VecDeque<(usize, Context)>,
+}
+
+impl SpanSink {
+    /// Hands over a span that is over. Its parent comes before it; one long gone is replaced by the call.
+    pub fn send(&mut self, span: CallSpan) {
+        let at = |time: dialogue::CallTime| self.started + Duration::from_millis(time.as_ms());
+        let known = |parent| self.parents.iter().find(|(id, _)| *id == parent).map(|(_, context)| context);
+        let parent = span.parent.and_then(known).unwrap_or(&self.call);
+        let builder = SpanBuilder::from_name(span.name)
+            .with_start_time(at(span.start))
+            .with_attributes(span.attributes);
+        let context = parent.with_span(self.tracer.build_with_context(builder, parent));
+        context.span().end_with_timestamp(at(span.end));
+        if span.name == span::AGENT_TURN {
+            self.parents.push_back((span.id, context));
+            if self.parents.len() > PARENTS_KEPT {
+                self.parents.pop_front();
+            }
+        }
+    }
+
+    /// The call is over, and so is its own span.
+    pub fn finish(self, ended: SystemTime, end_reason: &str) {
+        let call = self.call.span();
+        call.set_attribute(KeyValue::new(span::END_REASON, end_reason.to_owned()));
+        call.end_with_timestamp(ended.max(self.started));
     }
 }
 

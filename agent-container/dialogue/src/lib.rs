@@ -87,7 +87,7 @@ pub use output::{
     Who,
 };
 pub use pauses::{WordClass, word_class};
-pub use summary::{Percentiles, Summary};
+pub use summary::{Percentiles, Stages, Summary};
 pub use template::{Variables, render};
 pub use time::CallTime;
 pub use timer::Timer;

@@ -11,29 +11,44 @@ pub struct Summary {
     /// Turns of the caller.
     pub turns: u32,
     /// Turns in which the reply was heard.
-    pub replied: u32,
+    pub turns_replied: u32,
     /// Turns in which only fillers or apologies were heard.
-    pub filled_only: u32,
-    /// Turns in which nothing was heard although the caller waited for it.
-    pub without_reply: u32,
-    /// Speech end → final transcript.
-    pub transcription: Percentiles,
-    /// Speech end → commit.
-    pub end_of_turn: Percentiles,
-    /// Commit → first token.
-    pub llm_ttft: Percentiles,
-    /// First token → first piece of text.
-    pub first_sentence: Percentiles,
-    /// First piece of text → first byte of audio.
-    pub tts_ttfb: Percentiles,
-    /// First byte → first sample sent.
-    pub playout: Percentiles,
-    /// Speech end → first sample sent.
-    pub e2e: Percentiles,
+    pub turns_filled_only: u32,
+    /// Turns in which no reply was heard although the caller waited for it; those with a filler included.
+    pub turns_without_reply: u32,
+    /// How long each stage took.
+    pub stages: Stages,
     /// Prompt tokens.
     pub input_tokens: u32,
     /// Completion tokens.
     pub output_tokens: u32,
+}
+
+/// The stages of the turns that had them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stages {
+    /// Speech end → final transcript.
+    #[serde(skip_serializing_if = "Percentiles::is_empty")]
+    pub transcription: Percentiles,
+    /// Speech end → commit.
+    #[serde(skip_serializing_if = "Percentiles::is_empty")]
+    pub end_of_turn: Percentiles,
+    /// Commit → first token.
+    #[serde(skip_serializing_if = "Percentiles::is_empty")]
+    pub llm_ttft: Percentiles,
+    /// First token → first piece of text.
+    #[serde(skip_serializing_if = "Percentiles::is_empty")]
+    pub first_sentence: Percentiles,
+    /// First piece of text → first byte of audio.
+    #[serde(skip_serializing_if = "Percentiles::is_empty")]
+    pub tts_ttfb: Percentiles,
+    /// First byte → first sample sent.
+    #[serde(skip_serializing_if = "Percentiles::is_empty")]
+    pub playout: Percentiles,
+    /// Speech end → first sample sent.
+    #[serde(skip_serializing_if = "Percentiles::is_empty")]
+    pub e2e: Percentiles,
 }
 
 /// Percentiles in milliseconds (nearest rank), over the turns that have the figure.
@@ -62,16 +77,18 @@ impl Summary {
         };
         Self {
             turns: u32::try_from(traces.len()).unwrap_or(u32::MAX),
-            replied: count(&[TurnOutcome::Replied]),
-            filled_only: count(&[TurnOutcome::FilledOnly]),
-            without_reply: count(&[TurnOutcome::NoReply, TurnOutcome::FilledOnly]),
-            transcription: stage(|d| d.transcription_ms),
-            end_of_turn: stage(|d| d.end_of_turn_ms),
-            llm_ttft: stage(|d| d.llm_ttft_ms),
-            first_sentence: stage(|d| d.first_sentence_ms),
-            tts_ttfb: stage(|d| d.tts_ttfb_ms),
-            playout: stage(|d| d.playout_ms),
-            e2e: stage(|d| d.e2e_ms),
+            turns_replied: count(&[TurnOutcome::Replied]),
+            turns_filled_only: count(&[TurnOutcome::FilledOnly]),
+            turns_without_reply: count(&[TurnOutcome::NoReply, TurnOutcome::FilledOnly]),
+            stages: Stages {
+                transcription: stage(|d| d.transcription_ms),
+                end_of_turn: stage(|d| d.end_of_turn_ms),
+                llm_ttft: stage(|d| d.llm_ttft_ms),
+                first_sentence: stage(|d| d.first_sentence_ms),
+                tts_ttfb: stage(|d| d.tts_ttfb_ms),
+                playout: stage(|d| d.playout_ms),
+                e2e: stage(|d| d.e2e_ms),
+            },
             input_tokens: traces.iter().map(|t| t.usage.input_tokens).sum(),
             output_tokens: traces.iter().map(|t| t.usage.output_tokens).sum(),
         }
@@ -79,6 +96,12 @@ impl Summary {
 }
 
 impl Percentiles {
+    /// Has no turn the figure?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     fn of(mut values: Vec<u64>) -> Self {
         values.sort_unstable();
         let rank = |percent: usize| {

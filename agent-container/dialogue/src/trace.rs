@@ -42,7 +42,8 @@ pub struct Anchors {
     /// First byte of audio.
     pub tts_first_byte: Option<CallTime>,
     /// First sample that is not silence was sent.
-    pub audio_sent: Option<CallTime>,
+    #[serde(alias = "audio_sent")]
+    pub audio_first_nonsilent_sample_sent: Option<CallTime>,
 }
 
 /// Milliseconds between moments of a turn.
@@ -59,9 +60,9 @@ pub struct Deltas {
     pub first_sentence_ms: Option<u64>,
     /// `first_sentence` → `tts_first_byte`.
     pub tts_ttfb_ms: Option<u64>,
-    /// `tts_first_byte` → `audio_sent`.
+    /// `tts_first_byte` → `audio_first_nonsilent_sample_sent`.
     pub playout_ms: Option<u64>,
-    /// `speech_end` → `audio_sent` (livekit: `e2e_latency`).
+    /// `speech_end` → `audio_first_nonsilent_sample_sent` (livekit: `e2e_latency`).
     pub e2e_ms: Option<u64>,
 }
 

@@ -85,7 +85,8 @@ impl Tracer {
                 turn.anchors.tts_first_byte = turn.anchors.tts_first_byte.or(Some(now));
             }
             SayEvent::Started if kind == SayKind::Reply => {
-                turn.anchors.audio_sent = turn.anchors.audio_sent.or(Some(now));
+                turn.anchors.audio_first_nonsilent_sample_sent =
+                    turn.anchors.audio_first_nonsilent_sample_sent.or(Some(now));
             }
             SayEvent::Started if matches!(kind, SayKind::Filler | SayKind::Apology) => self.filled = true,
             _ => {}
@@ -163,7 +164,7 @@ impl Tracer {
 
     fn complete(&self, mut trace: TurnTrace, rule: &str) -> TurnTrace {
         trace.outcome = match rule {
-            _ if trace.anchors.audio_sent.is_some() => TurnOutcome::Replied,
+            _ if trace.anchors.audio_first_nonsilent_sample_sent.is_some() => TurnOutcome::Replied,
             "ended" => TurnOutcome::Ended,
             _ if self.filled => TurnOutcome::FilledOnly,
             "superseded" => TurnOutcome::Superseded,
@@ -190,8 +191,8 @@ fn deltas(a: &Anchors) -> Deltas {
         llm_ttft_ms: between(a.turn_commit, a.llm_first_token),
         first_sentence_ms: a.llm_first_token.and_then(|_| between(text_from, a.first_sentence)),
         tts_ttfb_ms: between(a.first_sentence, a.tts_first_byte),
-        playout_ms: between(a.tts_first_byte, a.audio_sent),
-        e2e_ms: between(fresh_end, a.audio_sent),
+        playout_ms: between(a.tts_first_byte, a.audio_first_nonsilent_sample_sent),
+        e2e_ms: between(fresh_end, a.audio_first_nonsilent_sample_sent),
     }
 }
 

@@ -173,6 +173,6 @@ fn the_stages_of_a_turn_add_up() {
     assert_eq!((d.transcription_ms, d.end_of_turn_ms, d.llm_ttft_ms), (Some(200), Some(500), Some(0)));
     assert_eq!((d.tts_ttfb_ms, d.playout_ms, d.e2e_ms), (Some(200), Some(0), Some(700)));
     let summary = Summary::of(&traces);
-    assert_eq!((summary.turns, summary.replied, summary.without_reply), (2, 2, 0));
-    assert_eq!(summary.e2e.p50_ms, 700);
+    assert_eq!((summary.turns, summary.turns_replied, summary.turns_without_reply), (2, 2, 0));
+    assert_eq!(summary.stages.e2e.p50_ms, 700);
 }

@@ -40,6 +40,10 @@ pub const TURN: &str = "ringdown.turn";
 pub const OUTCOME: &str = "ringdown.turn.outcome";
 /// Prefix of a stage's milliseconds: followed by a name of [`crate::turn`].
 pub const STAGE_PREFIX: &str = "ringdown.turn.stage_ms.";
+/// Prefix of a moment's milliseconds of call time: followed by one of [`crate::turn::ANCHORS`].
+pub const MOMENT_PREFIX: &str = "ringdown.turn.at_ms.";
+/// The stage that took longest.
+pub const CRITICAL_PATH: &str = "ringdown.turn.critical_path";
 /// What kind of speech sounds.
 pub const SPEECH: &str = "ringdown.speech.kind";
 /// An answer nobody wanted any more.

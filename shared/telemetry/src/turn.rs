@@ -1,4 +1,18 @@
-//! Stages of a turn: the names in metrics, spans and on the call's record, and what others call the same.
+//! Moments and stages of a turn: the names in the journal, logs, metrics, spans and on the call's record, and what
+//! others call the same.
+
+/// Moments of a turn, in the order in which they come, as the journal and spans name them.
+pub const ANCHORS: [&str; 9] = [
+    "speech_start",
+    "speech_end",
+    "vad_stop",
+    "final_transcript",
+    "turn_commit",
+    "llm_first_token",
+    "first_sentence",
+    "tts_first_byte",
+    "audio_first_nonsilent_sample_sent",
+];
 
 /// Speech end → final transcript.
 pub const TRANSCRIPTION: &str = "transcription";
@@ -30,8 +44,17 @@ const fn synonym(ours: &'static str, livekit: Option<&'static str>, gen_ai: Opti
     Synonym { ours, livekit, gen_ai }
 }
 
-/// Every stage and span.
-pub const VOCABULARY: [Synonym; 14] = [
+/// Every moment, stage and span.
+pub const VOCABULARY: [Synonym; 22] = [
+    synonym("speech_start", Some("started_speaking_at"), None),
+    synonym("speech_end", Some("stopped_speaking_at"), None),
+    synonym("vad_stop", None, None),
+    synonym("final_transcript", None, None),
+    synonym("turn_commit", None, None),
+    synonym("llm_first_token", None, None),
+    // "first_sentence" is a moment and the stage that ends in it.
+    synonym("tts_first_byte", None, None),
+    synonym("audio_first_nonsilent_sample_sent", Some("started_speaking_at"), None),
     synonym(TRANSCRIPTION, Some("lk.agents.turn.transcription_delay"), None),
     synonym(END_OF_TURN, Some("lk.agents.turn.end_of_turn_delay"), None),
     synonym(LLM_TTFT, Some("lk.agents.turn.llm_ttft"), Some("gen_ai.server.time_to_first_token")),

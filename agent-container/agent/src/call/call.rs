@@ -176,9 +176,13 @@ impl Call {
 
     /// The call as spans, when somebody wants them.
     fn trace(&self, setup: &CallSetup) -> Option<CallTrace> {
-        let call = KeyValue::new(telemetry::span::CONVERSATION, self.call_id.to_string());
-        let attributes = [call].into_iter().chain(setup.span_attributes()).collect();
-        self.shared.spans.is_on().then(|| CallTrace::new(SystemTime::now(), attributes))
+        let own = [
+            KeyValue::new(telemetry::span::CONVERSATION, self.call_id.to_string()),
+            KeyValue::new(telemetry::span::OPERATION, telemetry::span::INVOKE_AGENT),
+        ];
+        let attributes = own.into_iter().chain(setup.span_attributes()).collect();
+        let started = SystemTime::now();
+        Some(CallTrace::new(self.shared.spans.call(started, attributes)?, started))
     }
 
     /// Finds out who is to answer, while the line comes up.
@@ -292,8 +296,8 @@ impl Call {
         dialogue.handle(now, input);
         let mut left = None;
         while let Some(output) = dialogue.poll() {
-            journal.output(now, &output);
             self.observer.output(now, &output);
+            journal.output(now, &output);
             if let Output::Leave(reason) = output {
                 left = Some(reason);
             }

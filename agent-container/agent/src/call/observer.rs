@@ -1,14 +1,14 @@
 //! What is measured of a call: a fold over what reaches the dialogue and what it wants.
 
-use dialogue::{CallTime, Deltas, Input, Output, SayEvent, Stt, ThinkEvent, TurnOutcome, TurnTrace};
+use dialogue::{CallTime, Deltas, Input, Output, SayEvent, Stt, Summary, ThinkEvent, TurnTrace};
 use domain::Report;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use telemetry::turn;
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::ending::Culprit;
-use super::trace::CallTrace;
+use super::trace::{CallTrace, label};
 
 /// Turns remembered for the summary: a call longer than that is measured by its first turns.
 const TURNS_KEPT: usize = 1000;
@@ -80,31 +80,14 @@ impl Observer {
         self.turns.len()
     }
 
-    /// The figures of the call as a JSON object.
+    /// The figures of the call as a JSON object: those of its turns, and its own.
     #[must_use]
     pub fn summary(&self) -> String {
-        let stages: Map<String, Value> = STAGES
-            .iter()
-            .filter_map(|(name, of)| {
-                let mut values: Vec<u64> = self.turns.iter().filter_map(|turn| of(&turn.deltas)).collect();
-                values.sort_unstable();
-                let at = |percent: usize| values.get((values.len() * percent).div_ceil(100).max(1) - 1);
-                Some((
-                    (*name).to_owned(),
-                    json!({"p50_ms": at(50)?, "p95_ms": at(95)?, "count": values.len()}),
-                ))
-            })
-            .collect();
-        let count = |outcome| self.turns.iter().filter(|turn| turn.outcome == outcome).count();
-        json!({
-            "turns": self.turns.len(),
-            "turns_without_reply": count(TurnOutcome::NoReply) + count(TurnOutcome::FilledOnly),
-            "answer_to_greeting_ms": self.greeting_ms,
-            "tools_run": self.tools,
-            "vendor_failures": self.failures,
-            "stages": stages,
-        })
-        .to_string()
+        let mut summary = serde_json::to_value(Summary::of(&self.turns)).unwrap_or_default();
+        summary["answer_to_greeting_ms"] = json!(self.greeting_ms);
+        summary["tools_run"] = json!(self.tools);
+        summary["vendor_failures"] = json!(self.failures);
+        summary.to_string()
     }
 
     fn blame(&mut self, culprit: Culprit) {
@@ -133,7 +116,21 @@ impl Observer {
                 metrics::histogram!(telemetry::metric::TURN_STAGE_MS, "stage" => stage).record(ms as f64);
             }
         }
-        let outcome = format!("{:?}", trace.outcome).to_lowercase();
+        let (outcome, deltas) = (label(trace.outcome), &trace.deltas);
+        let critical_path = trace.critical_path.map(label);
+        info!(
+            turn = trace.turn.0,
+            %outcome,
+            critical_path,
+            transcription_ms = deltas.transcription_ms,
+            end_of_turn_ms = deltas.end_of_turn_ms,
+            llm_ttft_ms = deltas.llm_ttft_ms,
+            first_sentence_ms = deltas.first_sentence_ms,
+            tts_ttfb_ms = deltas.tts_ttfb_ms,
+            playout_ms = deltas.playout_ms,
+            e2e_ms = deltas.e2e_ms,
+            "turn over"
+        );
         metrics::counter!(telemetry::metric::TURNS_TOTAL, "outcome" => outcome).increment(1);
         if self.turns.len() < TURNS_KEPT {
             self.turns.push(trace.clone());
@@ -148,14 +145,46 @@ fn histogram(name: &'static str, ms: u64) {
 
 #[cfg(test)]
 mod tests {
-    use telemetry::turn::VOCABULARY;
+    use dialogue::{Anchors, CallTime, Percentiles, Stages};
+    use serde_json::{Value, json};
+    use telemetry::turn::{ANCHORS, VOCABULARY};
 
     use super::STAGES;
 
+    fn keys(value: &Value) -> Vec<&str> {
+        value.as_object().expect("a structure").keys().map(String::as_str).collect()
+    }
+
+    fn is_known(name: &str) -> bool {
+        VOCABULARY.iter().any(|word| word.ours == name)
+    }
+
     #[test]
-    fn every_stage_is_in_the_vocabulary() {
+    fn every_stage_is_in_the_vocabulary_and_on_the_record() {
+        let one = Percentiles { count: 1, ..Percentiles::default() };
+        let all = Stages {
+            transcription: one,
+            end_of_turn: one,
+            llm_ttft: one,
+            first_sentence: one,
+            tts_ttfb: one,
+            playout: one,
+            e2e: one,
+        };
+        let recorded = json!(all);
+        assert_eq!(keys(&recorded).len(), STAGES.len());
         for (stage, _) in STAGES {
-            assert!(VOCABULARY.iter().any(|word| word.ours == stage), "{stage}");
+            assert!(is_known(stage) && keys(&recorded).contains(&stage), "{stage}");
+        }
+        assert_eq!(json!(Stages::default()), json!({}), "a stage nobody had is left out");
+    }
+
+    #[test]
+    fn every_moment_of_the_journal_is_in_the_vocabulary() {
+        let anchors = json!(Anchors { turn_commit: Some(CallTime::ZERO), ..Anchors::default() });
+        assert_eq!(keys(&anchors).len(), ANCHORS.len());
+        for moment in ANCHORS {
+            assert!(is_known(moment) && keys(&anchors).contains(&moment), "{moment}");
         }
     }
 }

@@ -18,9 +18,7 @@ impl Call {
     /// Tells everybody that the call is over.
     pub(super) async fn finish(mut self, ending: Ending) {
         if let Some(trace) = self.observer.trace.take() {
-            let ended = SystemTime::now();
-            let (started, spans) = trace.finish(ended, ending.reason.map_or("duplicate", EndReason::as_str));
-            self.shared.spans.export(started, spans);
+            trace.finish(SystemTime::now(), ending.reason.map_or("duplicate", EndReason::as_str));
         }
         if let Some(reason) = ending.reason {
             info!(

@@ -68,6 +68,11 @@ async fn a_call_becomes_spans_with_parents_names_and_durations() {
     caller.is_greeted().await;
     caller.asks("A secret table, please.").await;
     world.journal_has("CA", "\"outcome\":\"replied\"").await;
+    spans.flush().await;
+    let early = spans_of(&batches);
+    let has = |name: &str| early.iter().any(|span| span["name"] == name);
+    assert!(has("user_turn") && has("agent_turn") && has("execute_tool"), "a turn is told when it is over");
+    assert!(!has("invoke_agent"), "the call goes on");
     caller.hangs_up().await;
     world.memory.ended("CA").await;
     spans.flush().await;
@@ -104,6 +109,9 @@ async fn a_call_becomes_spans_with_parents_names_and_durations() {
         "gen_ai.request.model",
         "gen_ai.usage.output_tokens",
         "ringdown.turn.stage_ms.e2e",
+        "ringdown.turn.at_ms.audio_first_nonsilent_sample_sent",
+        "ringdown.turn.critical_path",
+        "ringdown.end_reason",
     ] {
         assert!(text.contains(name), "{name}");
     }
