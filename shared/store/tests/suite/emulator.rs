@@ -1,14 +1,17 @@
 //! The two emulators the suite runs against.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use store::{Store, client, table};
+use tokio::sync::oneshot;
 
 /// dynoxide, in this process: a database of its own for each store.
 pub(crate) async fn dynoxide() -> (Store, String) {
@@ -59,32 +62,42 @@ impl DynamoDbLocal {
         }
         let lib = fetch();
         let port = free_port();
-        let server = Command::new("java")
+        let mut server = Command::new("java")
             .arg(format!("-Djava.library.path={}", lib.display()))
             .args(["-Xmx512m", "-cp", &format!("{}/*", lib.display())])
             .args(["com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory"])
             .args(["-disableTelemetry", "-port", &port.to_string()])
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut local = Self { server, url: format!("http://127.0.0.1:{port}") };
-        local.answers(port).await;
+        let log = server.stderr.take().unwrap();
+        let local = Self { server, url: format!("http://127.0.0.1:{port}") };
+        let listens = tokio::time::timeout(PATIENCE, listening(log)).await;
+        listens.expect("DynamoDB Local listens in time").expect("DynamoDB Local listens before it ends");
         Some(local)
     }
+}
 
-    async fn answers(&mut self, port: u16) {
-        for _ in 0..600 {
-            if let Some(status) = self.server.try_wait().unwrap() {
-                panic!("DynamoDB Local ended with {status}");
+/// What the emulator's web server logs when it listens.
+const LISTENING: &str = "Started ServerConnector";
+
+/// Resolves when the emulator says that it listens; with an error when it ends before. Reads its log to the end, so
+/// that it never waits for a reader.
+fn listening(log: ChildStderr) -> oneshot::Receiver<()> {
+    let (sender, receiver) = oneshot::channel();
+    thread::spawn(move || {
+        let mut sender = Some(sender);
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            if line.contains(LISTENING)
+                && let Some(sender) = sender.take()
+            {
+                // Whoever asked has given up.
+                let _ = sender.send(());
             }
-            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("DynamoDB Local does not answer within 60 s");
-    }
+    });
+    receiver
 }
 
 impl Drop for DynamoDbLocal {
@@ -107,7 +120,8 @@ fn free_port() -> u16 {
 fn fetch() -> PathBuf {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("dynamodb-local");
     let (lib, done) = (place.join("lib"), place.join("complete"));
-    if !done.exists() {
+    let wanted = include_str!("../dynamodb-local/pom.xml");
+    if std::fs::read_to_string(&done).ok().as_deref() != Some(wanted) {
         println!("fetching DynamoDB Local from Maven into {}", lib.display());
         let output = Command::new("mvn")
             .args(["-q", "-B", "dependency:copy-dependencies"])
@@ -117,7 +131,7 @@ fn fetch() -> PathBuf {
             .output()
             .unwrap();
         assert!(output.status.success(), "mvn: {}", String::from_utf8_lossy(&output.stdout));
-        std::fs::write(&done, "").unwrap();
+        std::fs::write(&done, wanted).unwrap();
     }
     lib
 }
