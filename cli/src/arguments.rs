@@ -106,12 +106,13 @@ pub(crate) enum CallVerb {
         /// The carrier's id of the call (`CallSid`).
         call: CallId,
     },
-    /// Fetch the message that the caller left, as WAV. Needs the carrier's account in the environment:
-    /// TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKENS.
+    /// Fetch the message that the caller left. Needs the carrier's account in the environment:
+    /// TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKENS; TELNYX_ACCOUNT_SID and TELNYX_API_KEY; or SIGNALWIRE_PROJECT_ID,
+    /// SIGNALWIRE_API_TOKEN and SIGNALWIRE_API_BASE_URL.
     Message {
         /// The carrier's id of the call (`CallSid`).
         call: CallId,
-        /// Where to write it. Default: the recording's id and `.wav`, here.
+        /// Where to write it. Default: the recording's id and `.wav` (`.mp3`, where that is what came), here.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         /// Delete it at the carrier when it is written.

@@ -31,7 +31,7 @@ pub(crate) async fn fetch(store: &Store, call: &CallId, wish: Wish, output: &Out
     let account = record.provider.and_then(|provider| accounts.at(provider)).ok_or(Failure::NoAccount)?;
     let carrier = CarrierApi::default();
     let sound = carrier.download(&account.fetch_recording(&recording)?).await?;
-    let file = wish.file.unwrap_or_else(|| PathBuf::from(format!("{recording}.wav")));
+    let file = wish.file.unwrap_or_else(|| PathBuf::from(format!("{recording}.{}", ending(&sound))));
     write(&file, &sound)?;
     if wish.delete {
         match carrier.send(&account.delete_recording(&recording)?).await {
@@ -44,6 +44,11 @@ pub(crate) async fn fetch(store: &Store, call: &CallId, wish: Wish, output: &Out
         "call_id": call, "recording": recording, "file": name, "bytes": sound.len(), "deleted": wish.delete,
     });
     output.done(&format!("the message is in {name}"), &told)
+}
+
+/// WAV, but Telnyx may hand out MP3.
+fn ending(sound: &[u8]) -> &'static str {
+    if sound.starts_with(b"ID3") || sound.starts_with(&[0xFF, 0xFB]) { "mp3" } else { "wav" }
 }
 
 fn write(file: &Path, sound: &[u8]) -> Result<(), Failure> {

@@ -220,46 +220,74 @@ async fn without_a_table_it_says_what_to_do() {
     assert!(text.contains("cargo xtask up") && text.contains("TABLE_NAME"), "{text}");
 }
 
-const RECORDING: &str = "RE00000000000000000000000000000001";
+/// The id of the message left, as its carrier spells ids.
+fn recording(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Twilio => "RE00000000000000000000000000000001",
+        _ => "35094891-3290-4142-b2c2-b2eda57534cf",
+    }
+}
 
 /// A desk with a call whose caller left a message, at a carrier that answers so.
-async fn with_message(name: &str, answers: Vec<CarrierAnswer>) -> (Desk, CarrierServer) {
-    let mut desk = Desk::new(name).await;
+async fn with_message(provider: Provider, answers: Vec<CarrierAnswer>) -> (Desk, CarrierServer) {
+    let mut desk = Desk::new(&format!("message-{}-{}", provider.as_str(), answers.len())).await;
     let carrier = CarrierServer::start(answers).await;
     desk.environment = vec![
         ("TWILIO_ACCOUNT_SID", "AC1".to_owned()),
         ("TWILIO_AUTH_TOKENS", "new,old".to_owned()),
         ("TWILIO_API_BASE_URL", carrier.url.clone()),
+        ("TELNYX_ACCOUNT_SID", "f5".to_owned()),
+        ("TELNYX_API_KEY", "KEY1".to_owned()),
+        ("TELNYX_API_BASE_URL", format!("{}/v2", carrier.url)),
+        ("SIGNALWIRE_PROJECT_ID", "p1".to_owned()),
+        ("SIGNALWIRE_API_TOKEN", "PT1".to_owned()),
+        ("SIGNALWIRE_API_BASE_URL", format!("{}/api/laml", carrier.url)),
     ];
     let call: CallId = "CA1".parse().unwrap();
-    let left = VoicemailEvent { recording: Some(RECORDING.to_owned()), duration_s: Some(7), again: false };
+    let recording = Some(recording(provider).to_owned());
+    let left = VoicemailEvent { recording, duration_s: Some(7), again: false };
     let now = now();
-    let facts = [Fact::voicemail(now, Provider::Twilio, 0, left), Fact::arrived(now, arrival())];
+    let arrival = domain::Arrival { provider, ..arrival() };
+    let facts = [Fact::voicemail(now, provider, 0, left), Fact::arrived(now, arrival)];
     let writes = facts.map(|fact| Write::AddFact { call: call.clone(), fact });
     desk.store.apply(writes.into(), now).await.unwrap();
     (desk, carrier)
 }
 
-#[tokio::test]
-async fn a_message_is_fetched_by_its_call() {
-    let sound = CarrierAnswer::says(200, "RIFF sound");
-    let (desk, carrier) = with_message("message", vec![sound, CarrierAnswer::says(204, "")]).await;
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("message.wav");
-    let told = desk.json(&["calls", "message", "CA1", "--out", file.to_str().unwrap(), "--delete"]).await;
+/// Fetches a call's message and has it deleted; what the carrier was asked.
+async fn fetch(provider: Provider, answers: Vec<CarrierAnswer>, asked: &[String]) {
+    let (desk, carrier) = with_message(provider, answers).await;
+    let file = format!("{}/message-{}.wav", env!("CARGO_TARGET_TMPDIR"), provider.as_str());
+    let told = desk.json(&["calls", "message", "CA1", "--out", &file, "--delete"]).await;
     assert_eq!(
         (&told["recording"], &told["bytes"], &told["deleted"]),
-        (&json!(RECORDING), &json!(10), &json!(true))
+        (&json!(recording(provider)), &json!(10), &json!(true))
     );
     assert_eq!(std::fs::read(&file).unwrap(), b"RIFF sound");
-    let asked: Vec<String> =
-        carrier.asked().iter().map(|request| format!("{} {}", request.method, request.path)).collect();
-    let path = format!("/2010-04-01/Accounts/AC1/Recordings/{RECORDING}");
-    assert_eq!(asked, [format!("GET {path}"), format!("DELETE {path}.json")]);
+    let requests = carrier.asked();
+    let requests: Vec<String> =
+        requests.iter().map(|request| format!("{} {}", request.method, request.path)).collect();
+    assert_eq!(requests, asked);
+}
+
+#[tokio::test]
+async fn a_message_is_fetched_by_its_call_at_its_carrier() {
+    let (sound, gone) = (|| CarrierAnswer::says(200, "RIFF sound"), || CarrierAnswer::says(204, ""));
+    let path = "/2010-04-01/Accounts/AC1/Recordings/RE00000000000000000000000000000001";
+    let asked = [format!("GET {path}"), format!("DELETE {path}.json")];
+    fetch(Provider::Twilio, vec![sound(), gone()], &asked).await;
+    let path = "/v2/texml/Accounts/f5/Recordings/35094891-3290-4142-b2c2-b2eda57534cf.json";
+    let asked = [format!("GET {path}"), "GET /media/1.wav".to_owned(), format!("DELETE {path}")];
+    let link = CarrierAnswer::Links("/media/1.wav");
+    fetch(Provider::Telnyx, vec![link, sound(), gone()], &asked).await;
+    let path = "/api/laml/2010-04-01/Accounts/p1/Recordings/35094891-3290-4142-b2c2-b2eda57534cf";
+    let asked = [format!("GET {path}"), format!("DELETE {path}.json")];
+    fetch(Provider::SignalWire, vec![sound(), gone()], &asked).await;
 }
 
 #[tokio::test]
 async fn a_message_that_cannot_be_had_is_said_so() {
-    let (mut desk, _carrier) = with_message("no-message", vec![CarrierAnswer::says(401, "")]).await;
+    let (mut desk, _carrier) = with_message(Provider::Twilio, vec![CarrierAnswer::says(401, "")]).await;
     let (error, _) = desk.refused(&["calls", "message", "CA1"]).await;
     assert_eq!(error, "the carrier refuses our credentials");
     desk.environment.clear();

@@ -61,15 +61,22 @@ impl CarrierApi {
     }
 
     async fn send_once(&self, request: &RestRequest) -> Outcome {
-        let Ok(mut answer) = self.request(request).timeout(self.deadline).send().await else {
-            return Outcome::Unknown { status: 0 };
-        };
+        match self.ask(request).await {
+            Ok((status, body)) => Outcome::read(status, &body),
+            Err(status) => Outcome::Unknown { status },
+        }
+    }
+
+    /// Status and body of an answer; an error, the status or 0 without one, when it does not come whole or is too long.
+    pub(crate) async fn ask(&self, request: &RestRequest) -> Result<(u16, Vec<u8>), u16> {
+        let sent = self.request(request).timeout(self.deadline).send().await;
+        let mut answer = sent.map_err(|_| 0_u16)?;
         let (status, mut body) = (answer.status().as_u16(), Vec::new());
         loop {
             match answer.chunk().await {
                 Ok(Some(bytes)) if body.len() + bytes.len() <= MAX_ANSWER => body.extend_from_slice(&bytes),
-                Ok(None) => return Outcome::read(status, &body),
-                _ => return Outcome::Unknown { status },
+                Ok(None) => return Ok((status, body)),
+                _ => return Err(status),
             }
         }
     }
@@ -86,7 +93,10 @@ impl CarrierApi {
             Method::Delete => reqwest::Method::DELETE,
         };
         let sent = self.client().request(method, &request.url);
-        let sent = sent.header("authorization", &request.authorization);
+        let sent = match &request.authorization {
+            Some(proof) => sent.header("authorization", proof),
+            None => sent,
+        };
         match &request.body {
             Some(body) => sent.header("content-type", "application/x-www-form-urlencoded").body(body.clone()),
             None => sent,

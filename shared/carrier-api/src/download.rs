@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use carrier::recording::{RecordingRequest, sound_at};
 use carrier::rest::RestRequest;
 
 use crate::carrier_api::CarrierApi;
@@ -51,7 +52,7 @@ impl CarrierApi {
     ///
     /// # Errors
     /// What went wrong at last.
-    pub async fn download(&self, request: &RestRequest) -> Result<Vec<u8>, DownloadError> {
+    pub async fn download(&self, request: &RecordingRequest) -> Result<Vec<u8>, DownloadError> {
         let mut attempt = 0;
         loop {
             match self.download_once(request).await {
@@ -62,15 +63,22 @@ impl CarrierApi {
         }
     }
 
-    async fn download_once(&self, request: &RestRequest) -> Result<Vec<u8>, DownloadError> {
+    async fn download_once(&self, request: &RecordingRequest) -> Result<Vec<u8>, DownloadError> {
+        match request {
+            RecordingRequest::Sound(request) => self.sound(request).await,
+            RecordingRequest::Link(request) => {
+                let (status, description) =
+                    self.ask(request).await.map_err(|status| DownloadError::Failed { status })?;
+                refuse(status)?;
+                self.sound(&sound_at(request, &description).ok_or(DownloadError::NotFound)?).await
+            }
+        }
+    }
+
+    async fn sound(&self, request: &RestRequest) -> Result<Vec<u8>, DownloadError> {
         let broken = |_| DownloadError::Failed { status: 0 };
         let mut answer = self.request(request).timeout(DEADLINE).send().await.map_err(broken)?;
-        match answer.status().as_u16() {
-            200 => {}
-            401 | 403 => return Err(DownloadError::Unauthorized),
-            404 => return Err(DownloadError::NotFound),
-            status => return Err(DownloadError::Failed { status }),
-        }
+        refuse(answer.status().as_u16())?;
         if answer.content_length().is_some_and(|length| length > MAX_RECORDING as u64) {
             return Err(DownloadError::TooLarge);
         }
@@ -82,5 +90,15 @@ impl CarrierApi {
             recording.extend_from_slice(&bytes);
         }
         Ok(recording)
+    }
+}
+
+/// An error for every status but 200.
+fn refuse(status: u16) -> Result<(), DownloadError> {
+    match status {
+        200 => Ok(()),
+        401 | 403 => Err(DownloadError::Unauthorized),
+        404 => Err(DownloadError::NotFound),
+        status => Err(DownloadError::Failed { status }),
     }
 }

@@ -10,9 +10,11 @@
 //! * [`webhook`]: forms in the domain's words.
 //! * [`plan`]: what a call is told to do, as data; the same plan is the same document.
 //! * [`rest`]: requests to the carrier as data.
+//! * [`recording`]: where the sound of a recording is.
 
 pub mod form;
 pub mod plan;
+pub mod recording;
 pub mod rest;
 pub mod signature;
 mod signed_url;

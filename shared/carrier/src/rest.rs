@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer};
 
 use crate::form;
+use crate::recording::{RecordingRequest, is_recording_id};
 
 /// Twilio's API; tests point elsewhere.
 pub const TWILIO_BASE_URL: &str = "https://api.twilio.com";
@@ -30,15 +31,16 @@ pub enum Method {
     Delete,
 }
 
-/// A request to send. `authorization` is a secret and does not show in `Debug`.
+/// A request to send. `authorization` is a secret and does not show in `Debug`, nor does what stands behind the `?` of
+/// the URL: links to recordings carry their proof there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RestRequest {
     /// Method.
     pub method: Method,
     /// Absolute URL.
     pub url: String,
-    /// Value of the `Authorization` header.
-    pub authorization: String,
+    /// Value of the `Authorization` header; none for links that carry their own proof.
+    pub authorization: Option<String>,
     /// Form body; none for GET and DELETE.
     pub body: Option<String>,
 }
@@ -47,7 +49,7 @@ impl std::fmt::Debug for RestRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RestRequest")
             .field("method", &self.method)
-            .field("url", &self.url)
+            .field("url", &self.url.split('?').next().unwrap_or_default())
             .finish_non_exhaustive()
     }
 }
@@ -135,7 +137,7 @@ pub enum RestError {
     /// An inline document longer than [`MAX_INLINE_TWIML`]: give a URL instead.
     #[error("an inline document has at most {MAX_INLINE_TWIML} characters")]
     TwimlTooLong,
-    /// No id of a recording (`RE` and 32 hexadecimal digits).
+    /// No id of a recording: neither `RE` and 32 hexadecimal digits (Twilio) nor a UUID (Telnyx, SignalWire).
     #[error("not the id of a recording")]
     BadRecordingId,
     /// An id that would change the path.
@@ -229,13 +231,17 @@ impl RestApi {
         Ok(self.request(Method::Get, &call_path(call_id)?, self.json(), None))
     }
 
-    /// Fetches a recording as WAV. Built from its id: a posted URL is never fetched with our credentials.
+    /// Fetches a recording. Built from its id: a posted URL is never fetched with our credentials.
     ///
     /// # Errors
     /// When `recording_id` is no id of a recording.
-    pub fn fetch_recording(&self, recording_id: &str) -> Result<RestRequest, RestError> {
+    pub fn fetch_recording(&self, recording_id: &str) -> Result<RecordingRequest, RestError> {
         check_recording_id(recording_id)?;
-        Ok(self.request(Method::Get, &format!("Recordings/{recording_id}"), "", None))
+        let path = format!("Recordings/{recording_id}");
+        Ok(match self.dialect {
+            Dialect::Laml => RecordingRequest::Sound(self.request(Method::Get, &path, "", None)),
+            Dialect::Texml => RecordingRequest::Link(self.request(Method::Get, &path, ".json", None)),
+        })
     }
 
     /// Deletes a recording at the carrier.
@@ -254,7 +260,7 @@ impl RestApi {
         };
         let base_url = self.base_url.trim_end_matches('/');
         let url = format!("{base_url}/{version}/Accounts/{}/{path}{suffix}", self.account);
-        RestRequest { method, url, authorization: self.credentials.header(), body }
+        RestRequest { method, url, authorization: Some(self.credentials.header()), body }
     }
 
     /// Ending of the paths of calls.
@@ -335,9 +341,7 @@ fn call_path(call_id: &str) -> Result<String, RestError> {
 }
 
 fn check_recording_id(id: &str) -> Result<(), RestError> {
-    let digits = id.strip_prefix("RE").unwrap_or_default();
-    let fine = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if fine { Ok(()) } else { Err(RestError::BadRecordingId) }
+    if is_recording_id(id) { Ok(()) } else { Err(RestError::BadRecordingId) }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use domain::{CallId, Caller, CarrierStatus, Direction, E164, Leg, LegId, LegStatus, Provider};
 
 use crate::form::Form;
+use crate::recording::is_recording_id;
 
 /// Longest leg that is believed, seconds: a week.
 const MAX_DURATION_S: u64 = 7 * 86_400;
@@ -146,7 +147,9 @@ pub fn dial_result(provider: Provider, form: &Form) -> Result<DialResult, BadFor
 /// Without a call.
 pub fn recording(provider: Provider, form: &Form) -> Result<Recording, BadForm> {
     let id = form.text("RecordingSid").filter(|id| leg_id(id).is_some());
-    let id = id.or_else(|| form.text("RecordingUrl").as_deref().and_then(last_segment));
+    let id = id.or_else(|| {
+        form.text("RecordingUrl").as_deref().and_then(last_segment).filter(|id| is_recording_id(id))
+    });
     Ok(Recording {
         call: call_id(provider, form, "CallSid")?,
         id,

@@ -14,6 +14,8 @@ pub enum CarrierAnswer {
     Says(u16, Vec<u8>),
     /// On to another path of the same server (302).
     Moved(&'static str),
+    /// 200 with a recording's description that names a path of the same server (Telnyx).
+    Links(&'static str),
     /// 200 with a body of which only the first so many bytes come.
     Cut(Vec<u8>, usize),
     /// 200 that announces so many bytes and sends none.
@@ -76,6 +78,10 @@ async fn serve(mut stream: TcpStream, answers: Arc<Vec<CarrierAnswer>>, server: 
         let (bytes, goes_on) = match answer {
             CarrierAnswer::Says(status, body) => (head(*status, "", body.len(), body), true),
             CarrierAnswer::Moved(to) => (head(302, &format!("location: {to}\r\n"), 0, b""), true),
+            CarrierAnswer::Links(to) => {
+                let link = format!(r#"{{"status":"completed","media_url":"{}{to}"}}"#, server.url);
+                (head(200, "", link.len(), link.as_bytes()), true)
+            }
             CarrierAnswer::Cut(body, sent) => (head(200, "", body.len(), &body[..*sent]), false),
             CarrierAnswer::Announces(length) => (head(200, "", *length, b""), true),
             CarrierAnswer::Silence => std::future::pending().await,
