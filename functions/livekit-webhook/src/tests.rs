@@ -85,10 +85,8 @@ async fn a_call_by_trunk_is_opened_takes_a_place_and_gives_it_back() {
     assert_eq!(world.livekit.asked(), ["DeleteRoom"], "the room goes once");
 }
 
-#[tokio::test]
-async fn a_call_by_trunk_is_turned_away_when_every_place_is_taken() {
-    let world = World::start().await;
-    world.beats(0).await;
+/// Sends a call by trunk into a world that cannot take it.
+async fn is_turned_away(world: &World) {
     let function = world.function::<LivekitWebhook>();
     world.send(&function, &event("trunk-caller-joined")).await;
     let shown = world.shown(&CallId::new(TRUNK_CALL).unwrap()).await;
@@ -97,14 +95,17 @@ async fn a_call_by_trunk_is_turned_away_when_every_place_is_taken() {
 }
 
 #[tokio::test]
+async fn a_call_by_trunk_is_turned_away_when_every_place_is_taken() {
+    let world = World::start().await;
+    world.beats(0).await;
+    is_turned_away(&world).await;
+}
+
+#[tokio::test]
 async fn a_call_by_trunk_to_a_number_without_its_agent_is_turned_away() {
     let world = World::start().await;
     world.loses_its_agent().await;
-    let function = world.function::<LivekitWebhook>();
-    world.send(&function, &event("trunk-caller-joined")).await;
-    let shown = world.shown(&CallId::new(TRUNK_CALL).unwrap()).await;
-    assert!(shown.contains("road: \"busy\"") && shown.contains("place=false"), "{shown}");
-    assert_eq!(world.livekit.asked(), ["DeleteRoom"]);
+    is_turned_away(&world).await;
 }
 
 #[tokio::test]
