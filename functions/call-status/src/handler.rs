@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use domain::{Faulty as _, WallTime};
-use lambda::{Carriers, Function, Parts, Reply, Request, SettingsError, admit, close_if_ended};
+use domain::WallTime;
+use lambda::{Carriers, Function, Parts, Reply, Request, SettingsError, admit, close_if_ended, store_failed};
 use store::{Applied, Store, StoreError};
 use telemetry::{event, field};
 
 use crate::decide::{Decision, decide};
-
-/// Longest wait for the table to take a write.
-const STORE_DEADLINE: Duration = Duration::from_millis(3000);
 
 /// Longest wait for LiveKit.
 const LIVEKIT_DEADLINE: Duration = Duration::from_millis(1000);
@@ -31,23 +28,11 @@ impl Function for CallStatus {
         Ok(Self {
             base_url: settings.public_base_url()?,
             carriers: settings.carriers()?,
-            store: parts.store(STORE_DEADLINE)?,
+            store: parts.patient_store()?,
             livekit: parts.livekit(LIVEKIT_DEADLINE)?,
         })
     }
 
-    async fn handle(&self, request: Request, now: WallTime) -> Reply {
-        match self.serve(&request, now).await {
-            Ok(reply) | Err(reply) => reply,
-        }
-    }
-
-    fn fallback(_: &str) -> Reply {
-        Reply::error(503, "too_slow", "the callback was not stored; send it again")
-    }
-}
-
-impl CallStatus {
     async fn serve(&self, request: &Request, now: WallTime) -> Result<Reply, Reply> {
         let admitted = admit(&self.carriers, &self.base_url, request, now)?;
         let decision = decide(admitted.provider, &admitted.form, now).map_err(Reply::bad_form)?;
@@ -62,15 +47,14 @@ impl CallStatus {
         }
         Ok(Reply::no_content())
     }
+
+    fn fallback(_: &str) -> Reply {
+        Reply::error(503, "too_slow", "the callback was not stored; send it again")
+    }
 }
 
 /// Nobody hears the answer to a callback, and a carrier repeats one that failed.
 fn unstored(error: &StoreError) -> Reply {
-    tracing::error!(
-        { field::EVENT } = event::STORE_FAILED,
-        { field::WHOSE } = error.fault().whose.as_str(),
-        { field::ERROR } = %error,
-        "a callback could not be stored"
-    );
+    store_failed(None, "a callback could not be stored", error);
     Reply::error(503, "store_failed", "the callback was not stored; send it again")
 }

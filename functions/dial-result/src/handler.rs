@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use carrier::webhook::{self, BadForm};
 use carrier::{Renderer, Step, Twiml};
-use domain::{CallId, Faulty as _, Provider, WallTime};
+use domain::{CallId, Provider, WallTime};
 use lambda::{
     Admitted, Carriers, Function, Parts, Reply, Request, SettingsError, admit, close_if_ended, remove_room,
+    served_without_table,
 };
 use store::{Store, StoreError, StoredCall};
-use telemetry::{event, field};
+use telemetry::field;
 
 use crate::decide::{Decision, Then, after_connection, after_recording, call_of};
 
@@ -48,18 +49,6 @@ impl Function for DialResult {
         })
     }
 
-    async fn handle(&self, request: Request, now: WallTime) -> Reply {
-        match self.serve(&request, now).await {
-            Ok(reply) | Err(reply) => reply,
-        }
-    }
-
-    fn fallback(_: &str) -> Reply {
-        Reply::apology()
-    }
-}
-
-impl DialResult {
     async fn serve(&self, request: &Request, now: WallTime) -> Result<Reply, Reply> {
         let admitted = admit(&self.carriers, &self.base_url, request, now)?;
         let result = webhook::dial_result(admitted.provider, &admitted.form).map_err(Reply::bad_form)?;
@@ -78,6 +67,12 @@ impl DialResult {
         Ok(self.reply(admitted.provider, &result.call, decision.then))
     }
 
+    fn fallback(_: &str) -> Reply {
+        Reply::apology()
+    }
+}
+
+impl DialResult {
     /// The step that the ticket in the path stands for.
     fn step(&self, admitted: &Admitted, call: &CallId) -> Result<Step, Reply> {
         let ticket = admitted.route.rsplit('/').next().unwrap_or_default();
@@ -93,7 +88,7 @@ impl DialResult {
     async fn load(&self, call: &CallId, now: WallTime) -> Option<StoredCall> {
         let asked = tokio::time::timeout(self.patience, self.store.call(call, now)).await;
         asked.unwrap_or(Err(StoreError::Timeout)).unwrap_or_else(|error| {
-            degraded(call, "load", &error);
+            served_without_table(call, "load", &error);
             None
         })
     }
@@ -105,7 +100,7 @@ impl DialResult {
                 remove_room(&self.livekit, call).await;
             }
             Ok(applied) => close_if_ended(&self.livekit, call, &applied).await,
-            Err(error) => degraded(call_of(decision).unwrap_or(call), "apply", &error),
+            Err(error) => served_without_table(call_of(decision).unwrap_or(call), "apply", &error),
         }
     }
 
@@ -132,15 +127,4 @@ fn log_result(result: &webhook::DialResult) {
 
 fn ended(applied: &store::Applied, call: &CallId) -> bool {
     applied.change(call).is_some_and(store::CallChange::ended_now)
-}
-
-fn degraded(call: &CallId, step: &str, error: &StoreError) {
-    tracing::error!(
-        { field::EVENT } = event::CALL_DEGRADED,
-        { field::CALL } = %call,
-        { field::CODE } = step,
-        { field::WHOSE } = error.fault().whose.as_str(),
-        { field::ERROR } = %error,
-        "a caller is served without the table"
-    );
 }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use domain::Faulty as _;
-use lambda::{Parts, SettingsError};
+use lambda::{Parts, SettingsError, store_failed};
 use lambda_http::http::header;
 use lambda_http::{Body, Error, Request, Response};
 use store::{Store, StoreError};
-use telemetry::{event, field};
 
 use crate::decide::{Known, judge};
 
@@ -49,14 +47,5 @@ impl Health {
 }
 
 fn told<T>(answer: Result<T, StoreError>) -> Option<T> {
-    answer
-        .inspect_err(|error| {
-            tracing::error!(
-                { field::EVENT } = event::STORE_FAILED,
-                { field::WHOSE } = error.fault().whose.as_str(),
-                { field::ERROR } = %error,
-                "the table does not answer"
-            );
-        })
-        .ok()
+    answer.inspect_err(|error| store_failed(None, "the table does not answer", error)).ok()
 }

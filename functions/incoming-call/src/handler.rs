@@ -7,7 +7,7 @@ use carrier::plan::Voicemail;
 use carrier::webhook::{self, Incoming};
 use carrier::{Plan, Renderer};
 use domain::{Faulty as _, JobMetadata, Provider, RoomName, WallTime, Write};
-use lambda::{Carriers, Function, Parts, Reply, Request, SettingsError, admit};
+use lambda::{Carriers, Function, Parts, Reply, Request, SettingsError, admit, served_without_table};
 use livekit::LiveKitError;
 use store::{Applied, Query, Refusal, Store, StoreError};
 use telemetry::{event, field};
@@ -53,18 +53,6 @@ impl Function for IncomingCall {
         })
     }
 
-    async fn handle(&self, request: Request, now: WallTime) -> Reply {
-        match self.serve(&request, now).await {
-            Ok(reply) | Err(reply) => reply,
-        }
-    }
-
-    fn fallback(_: &str) -> Reply {
-        Reply::apology()
-    }
-}
-
-impl IncomingCall {
     async fn serve(&self, request: &Request, now: WallTime) -> Result<Reply, Reply> {
         let admitted = admit(&self.carriers, &self.base_url, request, now)?;
         let provider = admitted.provider;
@@ -76,13 +64,19 @@ impl IncomingCall {
                 self.carry_out(&situation).await
             }
             Err(error) => {
-                degraded(&incoming, "load", &error);
+                served_without_table(&incoming.call, "load", &error);
                 Plan::Voicemail(Voicemail::default())
             }
         };
         Ok(self.reply(provider, &incoming, &plan))
     }
 
+    fn fallback(_: &str) -> Reply {
+        Reply::apology()
+    }
+}
+
+impl IncomingCall {
     async fn load(&self, incoming: &Incoming, now: WallTime) -> Result<store::Incoming, StoreError> {
         let query =
             Query { call: &incoming.call, caller: &incoming.caller, number: incoming.number.as_ref() };
@@ -107,7 +101,7 @@ impl IncomingCall {
             }
             Ok(Applied::Refused(refusal)) => self.refused(situation, answer, refusal).await,
             Err(error) => {
-                degraded(situation.incoming, "apply", &error);
+                served_without_table(&situation.incoming.call, "apply", &error);
                 if sent == Sent::Refused { Plan::Voicemail(answer.plan.voicemail()) } else { answer.plan }
             }
         }
@@ -189,7 +183,7 @@ impl IncomingCall {
 
     async fn write_again(&self, situation: &Situation<'_>, writes: Vec<Write>) {
         if let Err(error) = within(self.patience / 2, self.store.apply(writes, situation.now)).await {
-            degraded(situation.incoming, "apply again", &error);
+            served_without_table(&situation.incoming.call, "apply again", &error);
         }
     }
 
@@ -247,15 +241,4 @@ fn log_answer(provider: Provider, answer: &Answer) {
             "a call was turned away"
         ),
     }
-}
-
-fn degraded(incoming: &Incoming, step: &str, error: &StoreError) {
-    tracing::error!(
-        { field::EVENT } = event::CALL_DEGRADED,
-        { field::CALL } = %incoming.call,
-        { field::CODE } = step,
-        { field::WHOSE } = error.fault().whose.as_str(),
-        { field::ERROR } = %error,
-        "a caller is served without the table"
-    );
 }

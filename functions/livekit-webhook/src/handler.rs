@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use domain::{CallId, EndReason, Fact, Faulty as _, JobMetadata, RoomName, WallTime};
-use lambda::{Function, Parts, Reply, Request, SettingsError, close_if_ended, remove_room};
+use domain::{CallId, EndReason, Fact, JobMetadata, RoomName, WallTime};
+use lambda::{Function, Parts, Reply, Request, SettingsError, close_if_ended, remove_room, store_failed};
 use livekit::LiveKitError;
 use livekit::webhook::{Notice, WebhookError, receive};
 use store::{Applied, Query, Refusal, Store, StoreError};
 use telemetry::{event, field};
 
 use crate::decide::{Decision, Need, SipArrival, awaited, decide, need, open, open_refused};
-
-/// Longest wait for the table to take a write.
-const STORE_DEADLINE: Duration = Duration::from_millis(3000);
 
 /// Longest wait for LiveKit.
 const LIVEKIT_DEADLINE: Duration = Duration::from_millis(1000);
@@ -33,23 +30,11 @@ impl Function for LivekitWebhook {
         Ok(Self {
             agent_name: settings.agent_name(),
             max_calls: settings.max_calls()?,
-            store: parts.store(STORE_DEADLINE)?,
+            store: parts.patient_store()?,
             livekit: parts.livekit(LIVEKIT_DEADLINE)?,
         })
     }
 
-    async fn handle(&self, request: Request, now: WallTime) -> Reply {
-        match self.serve(&request, now).await {
-            Ok(reply) | Err(reply) => reply,
-        }
-    }
-
-    fn fallback(_: &str) -> Reply {
-        Reply::error(503, "too_slow", "the event was not stored; send it again")
-    }
-}
-
-impl LivekitWebhook {
     async fn serve(&self, request: &Request, now: WallTime) -> Result<Reply, Reply> {
         let notice = self.verified(request, now)?;
         let (Some(call), Some(fact)) = (notice.call_id(), notice.fact(now)) else {
@@ -64,6 +49,12 @@ impl LivekitWebhook {
         Ok(Reply::no_content())
     }
 
+    fn fallback(_: &str) -> Reply {
+        Reply::error(503, "too_slow", "the event was not stored; send it again")
+    }
+}
+
+impl LivekitWebhook {
     fn verified(&self, request: &Request, now: WallTime) -> Result<Notice, Reply> {
         request.require_method("POST")?;
         request.content_type()?;
@@ -165,12 +156,6 @@ fn refused(error: WebhookError) -> Reply {
 
 /// LiveKit repeats what fails with a 5xx, holding back the later events of the room meanwhile.
 fn unstored(call: &CallId, error: &StoreError) -> Reply {
-    tracing::error!(
-        { field::EVENT } = event::STORE_FAILED,
-        { field::CALL } = %call,
-        { field::WHOSE } = error.fault().whose.as_str(),
-        { field::ERROR } = %error,
-        "an event could not be stored"
-    );
+    store_failed(Some(call), "an event could not be stored", error);
     Reply::error(503, "store_failed", "the event was not stored; send it again")
 }

@@ -3,18 +3,15 @@
 use std::time::Duration;
 
 use domain::{CallId, E164, Fact, Faulty, OperatorAct, RoomName, WallTime, Write};
-use lambda::{ApiRole, ApiTokens, Function, Parts, Reply, Request, SettingsError};
+use lambda::{ApiRole, ApiTokens, Function, Parts, Reply, Request, SettingsError, store_failed};
 use livekit::token::{DEFAULT_TTL, JoinToken, Role, join};
 use livekit::webhook::Participant;
 use livekit::{LiveKitError, token};
 use serde_json::{Value, json};
 use store::{Applied, Query, Refusal, Store, StoreError};
-use telemetry::{event, field};
+use telemetry::field;
 
 use crate::decide::{Asked, open};
-
-/// Longest wait for the table to take a write.
-const STORE_DEADLINE: Duration = Duration::from_millis(3000);
 
 /// Longest wait for LiveKit, each time.
 const LIVEKIT_DEADLINE: Duration = Duration::from_millis(3000);
@@ -38,23 +35,11 @@ impl Function for Rooms {
             agent_name: settings.agent_name(),
             max_calls: settings.max_calls()?,
             api_tokens: settings.api_tokens()?,
-            store: parts.store(STORE_DEADLINE)?,
+            store: parts.patient_store()?,
             livekit: parts.livekit(LIVEKIT_DEADLINE)?,
         })
     }
 
-    async fn handle(&self, request: Request, now: WallTime) -> Reply {
-        match self.serve(&request, now).await {
-            Ok(reply) | Err(reply) => reply,
-        }
-    }
-
-    fn fallback(_: &str) -> Reply {
-        Reply::error(504, "too_slow", "it is not done yet; look again")
-    }
-}
-
-impl Rooms {
     async fn serve(&self, request: &Request, now: WallTime) -> Result<Reply, Reply> {
         request.require_method("POST")?;
         self.api_tokens.authorize(request, ApiRole::Caller)?;
@@ -78,6 +63,12 @@ impl Rooms {
         Ok(Reply::json(200, &told))
     }
 
+    fn fallback(_: &str) -> Reply {
+        Reply::error(504, "too_slow", "it is not done yet; look again")
+    }
+}
+
+impl Rooms {
     async fn open(
         &self,
         room: &RoomName,
@@ -171,11 +162,6 @@ fn failed(error: LiveKitError) -> Reply {
 }
 
 fn unstored(error: StoreError) -> Reply {
-    tracing::error!(
-        { field::EVENT } = event::STORE_FAILED,
-        { field::WHOSE } = error.fault().whose.as_str(),
-        { field::ERROR } = %error,
-        "the table does not answer"
-    );
+    store_failed(None, "the table does not answer", &error);
     Reply::error(503, "store_failed", "the table does not answer; try again")
 }

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use carrier_api::{Accounts, CarrierApi};
-use domain::{CallId, CallRecord, EndReason, Faulty as _, JobMetadata, RoomName, WallTime, Write};
-use lambda::{Function, Parts, Reply, Request, SettingsError, close_if_ended, remove_room};
+use domain::{CallId, CallRecord, EndReason, JobMetadata, RoomName, WallTime, Write};
+use lambda::{Function, Parts, Reply, Request, SettingsError, close_if_ended, remove_room, store_failed};
 use livekit::webhook::Participant;
 use serde_json::json;
 use store::{Listed, Store, StoreError};
@@ -70,14 +70,12 @@ impl Function for Sweeper {
         })
     }
 
-    async fn handle(&self, _: Request, now: WallTime) -> Reply {
-        match self.sweep(now).await {
-            Ok(swept) => Reply::json(200, &swept.json()),
-            Err(error) => {
-                failed(&error);
-                Reply::error(503, "store_failed", "the table does not answer")
-            }
-        }
+    async fn serve(&self, _: &Request, now: WallTime) -> Result<Reply, Reply> {
+        let swept = self.sweep(now).await.map_err(|error| {
+            failed(&error);
+            Reply::error(503, "store_failed", "the table does not answer")
+        })?;
+        Ok(Reply::json(200, &swept.json()))
     }
 
     fn fallback(_: &str) -> Reply {
@@ -248,10 +246,5 @@ impl Swept {
 }
 
 fn failed(error: &StoreError) {
-    tracing::error!(
-        { field::EVENT } = event::STORE_FAILED,
-        { field::WHOSE } = error.fault().whose.as_str(),
-        { field::ERROR } = %error,
-        "the sweep could not store what it found"
-    );
+    store_failed(None, "the sweep could not store what it found", error);
 }

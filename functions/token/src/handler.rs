@@ -22,19 +22,7 @@ impl Function for Token {
         Ok(Self { project: parts.settings.livekit()?, api_tokens: parts.settings.api_tokens()? })
     }
 
-    async fn handle(&self, request: Request, now: WallTime) -> Reply {
-        match self.serve(&request, now) {
-            Ok(reply) | Err(reply) => reply,
-        }
-    }
-
-    fn fallback(_: &str) -> Reply {
-        Reply::error(500, "internal", "no token was made")
-    }
-}
-
-impl Token {
-    fn serve(&self, request: &Request, now: WallTime) -> Result<Reply, Reply> {
+    async fn serve(&self, request: &Request, now: WallTime) -> Result<Reply, Reply> {
         request.require_method("POST")?;
         self.api_tokens.authorize(request, ApiRole::Caller)?;
         let wanted = Wanted::of(request.json::<Asked>()?)?;
@@ -50,6 +38,10 @@ impl Token {
                 "expires_at": now.as_secs() + wanted.ttl.as_secs(),
             }),
         ))
+    }
+
+    fn fallback(_: &str) -> Reply {
+        Reply::error(500, "internal", "no token was made")
     }
 }
 

@@ -14,6 +14,7 @@ mod request;
 mod secrets;
 mod serve;
 mod settings;
+mod store_failure;
 
 pub use admission::{Admitted, admit, prefix_of, provider_of};
 pub use api_token::{ApiRole, ApiTokens};
@@ -23,3 +24,4 @@ pub use reply::{ERROR_HEADER, Reply};
 pub use request::{ContentType, HttpEvent, MAX_BODY, Request};
 pub use serve::{Function, Parts, answer, now, serve};
 pub use settings::{Carriers, Settings, SettingsError, SipRoad};
+pub use store_failure::{served_without_table, store_failed};

@@ -16,6 +16,9 @@ use crate::request::{HttpEvent, Request};
 use crate::secrets::Secrets;
 use crate::settings::{Settings, SettingsError};
 
+/// Longest wait for the table where nobody on the telephone waits.
+const PATIENT_STORE_DEADLINE: Duration = Duration::from_millis(3000);
+
 /// What every function is built from.
 #[derive(Debug, Clone)]
 pub struct Parts {
@@ -40,6 +43,14 @@ impl Parts {
         Ok(Store::new(self.dynamodb.clone(), self.settings.table()?).with_deadline(deadline))
     }
 
+    /// The table for functions whom a machine asks: nobody on the telephone waits for the answer.
+    ///
+    /// # Errors
+    /// Naming the variable that is wrong.
+    pub fn patient_store(&self) -> Result<Store, SettingsError> {
+        self.store(PATIENT_STORE_DEADLINE)
+    }
+
     /// LiveKit, with `deadline` for each question to it unless `LIVEKIT_DEADLINE_MS` says otherwise.
     ///
     /// # Errors
@@ -61,8 +72,17 @@ pub trait Function: Sized + Send + Sync + 'static {
     /// Naming the variable that is wrong.
     fn build(parts: &Parts) -> Result<Self, SettingsError>;
 
-    /// Answers one request.
-    fn handle(&self, request: Request, now: WallTime) -> impl Future<Output = Reply> + Send;
+    /// Answers one request. A refusal is an error, so that nothing is done after it.
+    fn serve(&self, request: &Request, now: WallTime) -> impl Future<Output = Result<Reply, Reply>> + Send;
+
+    /// The reply to one request, be it an answer or a refusal.
+    fn handle(&self, request: Request, now: WallTime) -> impl Future<Output = Reply> + Send {
+        async move {
+            match self.serve(&request, now).await {
+                Ok(reply) | Err(reply) => reply,
+            }
+        }
+    }
 
     /// What is answered when it was too slow or panicked.
     fn fallback(path: &str) -> Reply;
@@ -169,11 +189,12 @@ mod tests {
             Ok(Self)
         }
 
-        async fn handle(&self, request: Request, _: WallTime) -> Reply {
+        async fn serve(&self, request: &Request, _: WallTime) -> Result<Reply, Reply> {
             match request.path.as_str() {
                 "/panic" => panic!("+15550100199 said something"),
                 "/never" => std::future::pending().await,
-                _ => Reply::no_content(),
+                "/refused" => Err(Reply::error(403, "no", "no")),
+                _ => Ok(Reply::no_content()),
             }
         }
 
@@ -195,5 +216,6 @@ mod tests {
             assert!(reply.body.contains(path) && !reply.body.contains("+1555"));
         }
         assert_eq!(ask("/fine").await.status, 204);
+        assert_eq!(ask("/refused").await.status, 403);
     }
 }
