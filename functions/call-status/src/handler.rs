@@ -43,7 +43,7 @@ impl Function for CallStatus {
         let applied = self.store.apply(writes, now).await.map_err(|error| unstored(&error))?;
         close_if_ended(&self.livekit, &call, &applied).await;
         if let Applied::Refused(refusal) = &applied {
-            tracing::info!({ field::EVENT } = event::EVENT_IGNORED, { field::CALL } = %call, ?refusal, "ignored");
+            tracing::info!({ field::EVENT } = event::EVENT_IGNORED, { field::CALL } = %call.masked(), ?refusal, "ignored");
         }
         Ok(Reply::no_content())
     }

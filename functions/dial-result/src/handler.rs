@@ -118,7 +118,7 @@ impl DialResult {
 /// What becomes of the caller never depends on the SIP status, but who looks for the cause wants it.
 fn log_result(result: &webhook::DialResult) {
     tracing::info!(
-        { field::CALL } = %result.call,
+        { field::CALL } = %result.call.masked(),
         { field::STATUS } = result.status.as_str(),
         { field::SIP_STATUS } = result.sip_code,
         "a step of a call ended"

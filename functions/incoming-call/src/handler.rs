@@ -119,7 +119,7 @@ impl IncomingCall {
         };
         tracing::error!(
             { field::EVENT } = event::DISPATCH_FAILED,
-            { field::CALL } = %job.call_id,
+            { field::CALL } = %job.call_id.masked(),
             { field::WHOSE } = error.fault().whose.as_str(),
             { field::ERROR } = %error,
             "no agent could be sent for"
@@ -152,7 +152,7 @@ impl IncomingCall {
         let Some(seat) = seat_for(&job.call_id, &situation.known.workers) else { return };
         let message = announcement(&self.renderer.tickets, job, situation.now).to_json();
         if let Err(error) = self.livekit.announce(seat, message).await {
-            tracing::info!({ field::CALL } = %job.call_id, { field::ERROR } = %error, "not announced");
+            tracing::info!({ field::CALL } = %job.call_id.masked(), { field::ERROR } = %error, "not announced");
         }
     }
 

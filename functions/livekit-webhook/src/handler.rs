@@ -82,7 +82,7 @@ impl LivekitWebhook {
             && let Err(error) = self.see_to_agent(&job).await
         {
             // The caller's dial ends some time, and the sweeper looks as well.
-            tracing::error!({ field::EVENT } = event::DISPATCH_FAILED, { field::CALL } = %call, { field::ERROR } = %error, "no agent could be seen to");
+            tracing::error!({ field::EVENT } = event::DISPATCH_FAILED, { field::CALL } = %call.masked(), { field::ERROR } = %error, "no agent could be seen to");
         }
         self.follow_up(call, &applied, false).await;
         Ok(())
@@ -96,7 +96,7 @@ impl LivekitWebhook {
             return Ok(());
         }
         self.livekit.dispatch(&room, &self.agent_name, &job.to_json()).await?;
-        tracing::warn!({ field::EVENT } = event::AGENT_REDISPATCHED, { field::CALL } = %job.call_id, "an agent was sent for again");
+        tracing::warn!({ field::EVENT } = event::AGENT_REDISPATCHED, { field::CALL } = %job.call_id.masked(), "an agent was sent for again");
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl LivekitWebhook {
 
     async fn follow_up(&self, call: &CallId, applied: &Applied, turned_away: bool) {
         if turned_away {
-            tracing::warn!({ field::EVENT } = event::CALL_TURNED_AWAY, { field::CALL } = %call, "turned away");
+            tracing::warn!({ field::EVENT } = event::CALL_TURNED_AWAY, { field::CALL } = %call.masked(), "turned away");
             remove_room(&self.livekit, call).await;
         }
         close_if_ended(&self.livekit, call, applied).await;

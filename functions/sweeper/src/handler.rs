@@ -160,7 +160,7 @@ impl Sweeper {
             Word::GoesOn => return,
             Word::None => close(record, reason, now),
         };
-        tracing::warn!({ field::EVENT } = event::CALL_SWEPT, { field::CALL } = %record.call_id, "a call's events were lost");
+        tracing::warn!({ field::EVENT } = event::CALL_SWEPT, { field::CALL } = %record.call_id.masked(), "a call's events were lost");
         self.write(&record.call_id, writes, now, swept).await;
         swept.closed += 1;
     }
@@ -170,7 +170,7 @@ impl Sweeper {
     async fn repair(&self, call: &CallId, people: &[Participant], now: WallTime, swept: &mut Swept) {
         let Some((caller, number)) = people.iter().find_map(sip_caller) else { return };
         let Ok(Some(config)) = self.store.number(&number).await else { return };
-        tracing::warn!({ field::EVENT } = event::CALL_SWEPT, { field::CALL } = %call, "a call's beginning was lost");
+        tracing::warn!({ field::EVENT } = event::CALL_SWEPT, { field::CALL } = %call.masked(), "a call's beginning was lost");
         self.write(call, repaired(call, caller, &config, now), now, swept).await;
         swept.repaired += 1;
     }
@@ -179,11 +179,11 @@ impl Sweeper {
     async fn redispatch(&self, record: &CallRecord, job: &JobMetadata, now: WallTime, swept: &mut Swept) {
         let room = RoomName::for_call(&record.call_id);
         if let Err(error) = self.livekit.dispatch(&room, &self.agent_name, &job.to_json()).await {
-            tracing::error!({ field::EVENT } = event::DISPATCH_FAILED, { field::CALL } = %record.call_id, { field::ERROR } = %error, "no agent");
+            tracing::error!({ field::EVENT } = event::DISPATCH_FAILED, { field::CALL } = %record.call_id.masked(), { field::ERROR } = %error, "no agent");
             swept.failed += 1;
             return;
         }
-        tracing::warn!({ field::EVENT } = event::AGENT_REDISPATCHED, { field::CALL } = %record.call_id, "an agent was sent again");
+        tracing::warn!({ field::EVENT } = event::AGENT_REDISPATCHED, { field::CALL } = %record.call_id.masked(), "an agent was sent again");
         self.write(&record.call_id, redispatched(record, now), now, swept).await;
         swept.redispatched += 1;
     }

@@ -1,5 +1,6 @@
 //! Names of things: each kind of id its own type, checked once.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -131,6 +132,8 @@ id!(
 
 /// Prefix of the rooms that are named after their call.
 const ROOM_PREFIX: &str = "call-";
+/// Digits of the shortest telephone number, as in [`crate::E164`].
+const SHORTEST_NUMBER: usize = 7;
 /// Prefix of the call ids that are named after their room.
 const ROOM_CALL_PREFIX: &str = "room:";
 
@@ -193,6 +196,23 @@ impl CallId {
     pub fn is_of_room(&self) -> bool {
         self.0.starts_with(ROOM_CALL_PREFIX)
     }
+
+    /// The id for logs: LiveKit names the room of a call by trunk after its caller's number, of which no more than
+    /// the last two digits may be logged.
+    #[must_use]
+    pub fn masked(&self) -> Cow<'_, str> {
+        if !self.is_of_room() {
+            return Cow::Borrowed(&self.0);
+        }
+        let mut masked = self.0.clone().into_bytes();
+        for digits in masked.split_mut(|byte| !byte.is_ascii_digit()) {
+            if digits.len() >= SHORTEST_NUMBER {
+                let shown = digits.len() - 2;
+                digits[..shown].fill(b'*');
+            }
+        }
+        Cow::Owned(String::from_utf8_lossy(&masked).into_owned())
+    }
 }
 
 fn unescape(text: &str) -> Option<String> {
@@ -226,6 +246,14 @@ mod tests {
         check("room:sip-in_+15550100_x8", "sip-in_+15550100_x8");
         check("room:call-x_zz", "call-x_zz");
         check("room:call-", "call-");
+    }
+
+    #[test]
+    fn a_number_in_an_id_is_not_logged() {
+        let check = |id: &str, masked: &str| assert_eq!(CallId::new(id).unwrap().masked(), masked);
+        check("room:sip_+15550100199_Xy12", "room:sip_+*********99_Xy12");
+        check("room:demo-1", "room:demo-1");
+        check("CA00000000000000000000000000000001", "CA00000000000000000000000000000001");
     }
 
     #[test]

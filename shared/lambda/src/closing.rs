@@ -22,7 +22,7 @@ pub async fn remove_room(livekit: &livekit::Client, call: &CallId) {
     };
     tracing::warn!(
         { field::EVENT } = event::ROOM_LEFT_OVER,
-        { field::CALL } = %call,
+        { field::CALL } = %call.masked(),
         { field::ERROR } = %problem,
         "a room is left over"
     );
@@ -32,7 +32,7 @@ fn log_end(call: &CallId, change: &CallChange) {
     let reason = change.after.end_reason;
     tracing::info!(
         { field::EVENT } = event::CALL_ENDED,
-        { field::CALL } = %call,
+        { field::CALL } = %call.masked(),
         { field::END_REASON } = reason.map(domain::EndReason::as_str),
         { field::WHOSE } = reason.map(|reason| reason.whose().as_str()),
         "a call ended"

@@ -8,7 +8,7 @@ use telemetry::{event, field};
 pub fn store_failed(call: Option<&CallId>, what: &str, error: &StoreError) {
     tracing::error!(
         { field::EVENT } = event::STORE_FAILED,
-        { field::CALL } = call.map(tracing::field::display),
+        { field::CALL } = call.map(|call| tracing::field::display(call.masked())),
         { field::WHOSE } = error.fault().whose.as_str(),
         { field::ERROR } = %error,
         "{what}"
@@ -19,7 +19,7 @@ pub fn store_failed(call: Option<&CallId>, what: &str, error: &StoreError) {
 pub fn served_without_table(call: &CallId, step: &str, error: &StoreError) {
     tracing::error!(
         { field::EVENT } = event::CALL_DEGRADED,
-        { field::CALL } = %call,
+        { field::CALL } = %call.masked(),
         { field::CODE } = step,
         { field::WHOSE } = error.fault().whose.as_str(),
         { field::ERROR } = %error,

@@ -130,7 +130,7 @@ pub async fn serve(shared: Arc<Shared>, job: Job, ends: Ends) -> Ending {
     let ending = match AssertUnwindSafe(call.run(station)).catch_unwind().await {
         Ok(ending) => ending,
         Err(_) => {
-            error!(call_id = %call.call_id, "panic in a call: it ends, the others go on");
+            error!(call_id = %call.call_id.masked(), "panic in a call: it ends, the others go on");
             metrics::counter!(telemetry::metric::PANICS_TOTAL).increment(1);
             Ending::CRASHED
         }
@@ -209,7 +209,7 @@ impl Call {
                     self.early.push_back(event);
                 }
                 found = &mut looking => return found.map_err(|reason| {
-                    warn!(call_id = %self.call_id, %reason, "nobody can answer this call");
+                    warn!(call_id = %self.call_id.masked(), %reason, "nobody can answer this call");
                     Ending::hang_up(reason)
                 }),
                 control = next(&mut self.control) => if control == Control::Terminate {
@@ -318,7 +318,7 @@ impl Call {
                     let _ = running.send(());
                     self.reports.tell(Report::Accepted { worker: self.shared.worker.clone() });
                     self.reports.tell(Report::Joined);
-                    info!(call_id = %self.call_id, room = %self.job.room, after_ms = millis(self.started.elapsed()), "in the room");
+                    info!(call_id = %self.call_id.masked(), after_ms = millis(self.started.elapsed()), "in the room");
                 }
             }
             LineEvent::CallerJoined { identity, .. } => {
@@ -348,7 +348,7 @@ impl Call {
     }
 
     fn unusable(&self, error: &dyn std::fmt::Display) -> Ending {
-        error!(call_id = %self.call_id, %error, "agent's configuration cannot be used");
+        error!(call_id = %self.call_id.masked(), %error, "agent's configuration cannot be used");
         Ending::hang_up(EndReason::BadConfiguration)
     }
 }

@@ -22,7 +22,7 @@ impl Call {
         }
         if let Some(reason) = ending.reason {
             info!(
-                call_id = %self.call_id,
+                call_id = %self.call_id.masked(),
                 end_reason = %reason,
                 took_ms = millis(self.started.elapsed()),
                 turns = self.observer.turns(),
