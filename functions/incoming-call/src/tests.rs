@@ -62,6 +62,17 @@ async fn the_same_webhook_gets_the_same_bytes_and_one_record() {
 }
 
 #[tokio::test]
+async fn the_table_is_asked_twice_one_after_the_other_and_once_for_a_repetition() {
+    let (world, round_trips) = World::start().await.counting();
+    let function = world.function::<IncomingCall>();
+    let event = arriving(values::CALL, values::CALLER);
+    for expected in [2, 1] {
+        assert_eq!(world.send(&function, &event).await.status, 200);
+        assert_eq!(round_trips.take(), expected);
+    }
+}
+
+#[tokio::test]
 async fn two_deliveries_at_once_are_one_call() {
     let world = World::start().await;
     let function = world.function::<IncomingCall>();

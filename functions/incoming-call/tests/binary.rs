@@ -62,7 +62,7 @@ async fn it_answers_and_logs_one_json_line_with_time_level_and_request() {
             assert!(line[field].is_string(), "{field} is missing in {line}");
         }
         assert!(line.to_string().contains("requestId"), "{line}");
-        for secret in [values::CALLER, values::NUMBER, "5550100", values::TWILIO_TOKEN, "sample-sip-password"]
+        for secret in [values::CALLER, values::NUMBER, "5550100", values::TWILIO_TOKEN, values::SIP_PASSWORD]
         {
             assert!(!line.to_string().contains(secret), "{secret} in {line}");
         }

@@ -1,14 +1,12 @@
 //! A table that is too busy for some operations: the service's own words, put between the SDK and the
 //! emulator.
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+
+use crate::table_network::Incident;
 
 /// What the table does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,49 +17,21 @@ pub enum Trouble {
     Fails,
 }
 
-/// The network in front of such a table.
+/// A table that is in trouble whenever one of `operations` is asked.
 #[derive(Debug, Clone)]
-struct BusyTable {
-    operations: &'static [&'static str],
-    trouble: Trouble,
-    sound: SharedHttpClient,
+pub(crate) struct BusyTable {
+    pub(crate) operations: &'static [&'static str],
+    pub(crate) trouble: Trouble,
 }
 
-#[derive(Debug)]
-struct Connection {
-    table: BusyTable,
-    inner: SharedHttpConnector,
-}
-
-/// The client of a table that is in trouble whenever one of `operations` is asked.
-pub(crate) fn in_trouble(
-    client: &aws_sdk_dynamodb::Client,
-    operations: &'static [&'static str],
-    trouble: Trouble,
-) -> aws_sdk_dynamodb::Client {
-    let sound = aws_smithy_http_client::Builder::new().build_http();
-    let table = BusyTable { operations, trouble, sound };
-    aws_sdk_dynamodb::Client::from_conf(client.config().to_builder().http_client(table).build())
-}
-
-impl HttpClient for BusyTable {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        let inner = self.sound.http_connector(settings, components);
-        SharedHttpConnector::new(Connection { table: self.clone(), inner })
-    }
-}
-
-impl HttpConnector for Connection {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+impl Incident for BusyTable {
+    fn meet(&self, request: HttpRequest, network: &SharedHttpConnector) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
-        if !self.table.operations.iter().any(|operation| target.ends_with(operation)) {
-            return self.inner.call(request);
+        if self.operations.iter().any(|operation| target.ends_with(operation)) {
+            HttpConnectorFuture::ready(Ok(refusal(self.trouble)))
+        } else {
+            network.call(request)
         }
-        HttpConnectorFuture::ready(Ok(refusal(self.table.trouble)))
     }
 }
 

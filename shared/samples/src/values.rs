@@ -18,6 +18,8 @@ pub const TELNYX_PUBLIC_KEY: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo
 pub const LIVEKIT_KEY: &str = "devkey";
 /// LiveKit API secret, the one the recorded webhooks are signed with.
 pub const LIVEKIT_SECRET: &str = "devsecretdevsecretdevsecretdevsecret";
+/// Digest password of the trunk.
+pub const SIP_PASSWORD: &str = "sample-sip-password";
 /// API token of the role `supervisor`.
 pub const SUPERVISOR_TOKEN: &str = "sample-supervisor-token";
 /// API token of the role `caller`.

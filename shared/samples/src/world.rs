@@ -10,8 +10,10 @@ use lambda::{Function, HttpEvent, Parts, Reply, Request, Settings};
 use serde_json::Value;
 use store::{Store, client, table};
 
-use crate::busy_table::{self, Trouble};
+use crate::busy_table::{BusyTable, Trouble};
 use crate::livekit_server::{Behaviour, LiveKitServer};
+use crate::round_trips::RoundTrips;
+use crate::table_network;
 use crate::values;
 
 /// Longer than any busy machine takes, milliseconds.
@@ -87,8 +89,16 @@ impl World {
     /// With a table that is in trouble whenever one of `operations` is asked of it.
     #[must_use]
     pub fn in_trouble(mut self, operations: &'static [&'static str], trouble: Trouble) -> Self {
-        self.database = busy_table::in_trouble(&self.database, operations, trouble);
+        self.database = table_network::behind(&self.database, BusyTable { operations, trouble });
         self
+    }
+
+    /// With a count of the table's round trips.
+    #[must_use]
+    pub fn counting(mut self) -> (Self, RoundTrips) {
+        let count = RoundTrips::default();
+        self.database = table_network::behind(&self.database, count.clone());
+        (self, count)
     }
 
     /// Removes the sample agent behind the number's back: a table that was restored, or changed by hand.
@@ -231,7 +241,7 @@ fn settings(livekit_url: &str) -> Vec<(String, String)> {
         ("LIVEKIT_API_SECRET", values::LIVEKIT_SECRET),
         ("SIP_HOST", "sample.sip.livekit.cloud"),
         ("SIP_USERNAME", "sample-sip-user"),
-        ("SIP_PASSWORD", "sample-sip-password"),
+        ("SIP_PASSWORD", values::SIP_PASSWORD),
         ("TWILIO_ACCOUNT_SID", values::TWILIO_ACCOUNT),
         ("TWILIO_AUTH_TOKENS", &tokens),
         ("TWILIO_API_BASE_URL", "http://127.0.0.1:9"),

@@ -148,3 +148,30 @@ fn no_account_is_named_and_nothing_is_overridden() {
         assert!(samconfig.contains(key), "{key}");
     }
 }
+
+/// The settings that a source asks for by name.
+fn asked_for(source: &str) -> impl Iterator<Item = &str> {
+    let asks = ["optional(\"", "required(\"", "keys(\"", "deadline(\"", "variable(\"", "base_url(\""];
+    asks.into_iter().flat_map(|ask| source.split(ask).skip(1)).filter_map(|rest| rest.split('"').next())
+}
+
+#[test]
+fn every_setting_of_the_functions_is_documented() {
+    let documented = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let table = documented.split("## Settings of the functions").nth(1).unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let mut sources = vec![
+        root().join("shared/lambda/src/settings.rs"),
+        root().join("shared/lambda/src/secrets.rs"),
+        root().join("shared/lambda/src/serve.rs"),
+        root().join("shared/carrier-api/src/accounts.rs"),
+    ];
+    let functions = fs::read_dir(root().join("functions")).unwrap();
+    sources.extend(functions.map(|function| function.unwrap().path().join("src/handler.rs")));
+    let texts: Vec<String> = sources.iter().map(|source| fs::read_to_string(source).unwrap()).collect();
+    let settings: BTreeSet<&str> = texts.iter().flat_map(|text| asked_for(text)).collect();
+    assert!(settings.len() > 20, "{settings:?}");
+    for setting in settings {
+        assert!(table.contains(&format!("`{setting}`")), "{setting} is not in ARCHITECTURE.md");
+    }
+}
