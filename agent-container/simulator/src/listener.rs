@@ -86,7 +86,7 @@ impl Line {
 
     /// Where a pause now belongs to a comma or full stop inside the line: the words up to it.
     fn comma(&self) -> Option<usize> {
-        self.commas.iter().copied().filter(|end| end.abs_diff(self.due()) <= 1).next_back()
+        self.commas.iter().copied().rfind(|end| end.abs_diff(self.due()) <= 1)
     }
 }
 
