@@ -34,12 +34,14 @@ mod config;
 mod config_error;
 mod dialogue;
 mod digits;
+mod endpointing;
 mod explain;
 mod from_agent;
 mod heard;
 mod hearing;
 mod ids;
 mod input;
+mod interruption;
 mod journal;
 mod leaving;
 mod live;
@@ -73,6 +75,9 @@ pub use answering_machine::{Answerer, AnsweringMachine, Finding, Sound};
 pub use config::{Config, Mind, Phrases, Rescue, Road};
 pub use config_error::ConfigError;
 pub use dialogue::Dialogue;
+pub use endpointing::{
+    EndBy, Endpointing, EndpointingMode, RecogniserConfig, TextRules, TurnModelConfig, TurnModelKind,
+};
 pub use explain::{Decision, Explain};
 pub use heard::heard;
 pub use ids::{AskId, SayId, ThinkId, ToolId, TransferId, TurnId};
@@ -80,6 +85,7 @@ pub use input::{
     Failure, FailureKind, Input, LineChange, LiveEvent, SayEvent, Stt, ThinkEvent, ToolResult,
     TransferResult, TurnAnswer, TurnSkip, Usage, Vad, WordTime,
 };
+pub use interruption::{Interruption, Unaccepted};
 pub use journal::{JOURNAL_VERSION, JournalHeader, JournalLine};
 pub use message::{HistoryItem, Message, ToolCall};
 pub use output::{
@@ -95,8 +101,6 @@ pub use tool::{ToolClass, ToolSpec};
 pub use trace::{Anchors, Deltas, Stage, TurnOutcome, TurnTrace};
 pub use tracer::Tracer;
 pub use turn_config::{
-    Digits, EndBy, Endpointing, EndpointingMode, Interruption, Limits, Preemptive, RecogniserConfig, Silence,
-    TextConfig, TextRules, Tools, TurnConfig, TurnModelConfig, TurnModelKind, Unaccepted, VadConfig,
-    Watchdog,
+    Digits, Limits, Preemptive, Silence, TextConfig, Tools, TurnConfig, VadConfig, Watchdog,
 };
 pub use words::is_vowel;
