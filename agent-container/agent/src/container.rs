@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use crate::call::bundles::Bundles;
-use crate::call::call::Shared;
+use crate::call::call::{Patience, Shared};
 use crate::call::journal::Journals;
 use crate::call::rehearsal;
 use crate::config::Config;
@@ -136,6 +136,7 @@ async fn shared(config: &Config, worker: WorkerId) -> anyhow::Result<Shared> {
         clips: Clips::default(),
         endpoints: config.endpoints.clone(),
         journals,
+        patience: Patience::default(),
         worker,
     })
 }

@@ -35,10 +35,20 @@ use crate::spans::Spans;
 
 /// Inputs that may wait for the dialogue; drivers wait beyond it.
 const INBOX_BOUND: usize = 256;
-/// How long an agent waits in a room nobody calls into.
-const CALLER_WITHIN: Duration = Duration::from_secs(60);
-/// How long a caller's line may ring while the agent is there.
-const ANSWER_WITHIN: Duration = Duration::from_secs(180);
+/// How long an agent stays where nobody hears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// In a room nobody calls into. Default 60 s.
+    pub caller_within: Duration,
+    /// With a caller whose line rings. Default 180 s: longer than carriers let it ring.
+    pub answer_within: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { caller_within: Duration::from_secs(60), answer_within: Duration::from_secs(180) }
+    }
+}
 
 /// What all calls of the process share.
 #[derive(Debug)]
@@ -61,6 +71,8 @@ pub struct Shared {
     pub spans: Spans,
     /// Journals.
     pub journals: Journals,
+    /// How long agents wait for callers.
+    pub patience: Patience,
     /// This container.
     pub worker: WorkerId,
 }
@@ -191,7 +203,7 @@ impl Call {
         let mut attributes_tx = Some(attributes_tx);
         let looking = look_up(Arc::clone(&self.shared), self.job.metadata.clone(), attributes, self.job.road);
         tokio::pin!(looking);
-        let give_up_at = self.started + CALLER_WITHIN;
+        let give_up_at = self.started + self.shared.patience.caller_within;
         loop {
             tokio::select! {
                 biased;
@@ -344,7 +356,8 @@ impl Call {
         if self.observer.answered_at.is_some() {
             return None;
         }
-        Some(self.joined_at.map_or(self.started + CALLER_WITHIN, |at| at + ANSWER_WITHIN))
+        let Patience { caller_within, answer_within } = self.shared.patience;
+        Some(self.joined_at.map_or(self.started + caller_within, |at| at + answer_within))
     }
 
     fn unusable(&self, error: &dyn std::fmt::Display) -> Ending {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dialogue::{AskId, Input, LiveCommand, Output, TransferId, TransferResult, TurnAnswer, TurnSkip, Vad};
 use domain::CallId;
-use line::LineCommand;
+use line::{Frame, LineCommand};
 use reqwest::Client;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tracing::error;
@@ -75,6 +75,40 @@ pub struct EffectsSetup {
     pub records: Arc<dyn Records>,
 }
 
+/// What listens: a recogniser, or a session that also speaks.
+struct Ears<'a> {
+    frames: mpsc::Receiver<Frame>,
+    inbox: &'a mpsc::Sender<Input>,
+    voice: &'a mpsc::Sender<voice::Command>,
+    vendors: &'a Vendors,
+    client: &'a Client,
+}
+
+impl Ears<'_> {
+    /// Starts the one the agent is configured with; the other's commands go nowhere.
+    fn open(
+        self,
+        tasks: &mut Tasks,
+        setup: &CallSetup,
+    ) -> (mpsc::Sender<recogniser::Command>, mpsc::Sender<LiveCommand>) {
+        let Self { frames, inbox, voice, vendors, client } = self;
+        let (recogniser, heard) = mpsc::channel(COMMAND_BOUND);
+        let (live, commands) = mpsc::channel(COMMAND_BOUND);
+        let (inbox, vendors) = (inbox.clone(), vendors.clone());
+        if let Some(config) = setup.live.clone() {
+            let voice = voice.clone();
+            tasks.spawn(Live::new(LiveSetup { config, frames, commands, inbox, voice, vendors }).run());
+            return (recogniser, live);
+        }
+        let (chain, client) = (setup.stt.clone(), client.clone());
+        let hearing = RecogniserSetup { chain, frames, commands: heard, inbox, vendors, client };
+        if let Some(recogniser) = Recogniser::new(hearing) {
+            tasks.spawn(recogniser.run());
+        }
+        (recogniser, live)
+    }
+}
+
 impl Effects {
     /// Starts the drivers: recogniser and voice connect at once.
     #[must_use]
@@ -83,42 +117,25 @@ impl Effects {
             with;
         let mut tasks = Tasks::default();
         let turn = tune(&mut tasks, setup, &station, turn_models, &inbox);
-        let (voice, commands) = mpsc::channel(COMMAND_BOUND);
-        let speaking = Voice::new(VoiceSetup {
-            chain: setup.tts.clone(),
-            feed: station.feed,
-            bell: station.bell,
-            sound: station.sound,
-            cuts: station.cuts,
-            commands,
-            inbox: inbox.clone(),
-            vendors: vendors.clone(),
-            client: client.clone(),
-            clips,
-        });
-        tasks.spawn(speaking.run());
-        let (recogniser, recogniser_rx) = mpsc::channel(COMMAND_BOUND);
-        let (live, commands) = mpsc::channel(COMMAND_BOUND);
-        match setup.live.clone() {
-            Some(config) => {
-                let (frames, inbox, voice) = (station.frames, inbox.clone(), voice.clone());
-                let vendors = vendors.clone();
-                tasks.spawn(Live::new(LiveSetup { config, frames, commands, inbox, voice, vendors }).run());
-            }
-            None => {
-                let hearing = RecogniserSetup {
-                    chain: setup.stt.clone(),
-                    frames: station.frames,
-                    commands: recogniser_rx,
-                    inbox: inbox.clone(),
-                    vendors: vendors.clone(),
-                    client: client.clone(),
-                };
-                if let Some(recogniser) = Recogniser::new(hearing) {
-                    tasks.spawn(recogniser.run());
-                }
-            }
-        }
+        let (voice, spoken) = mpsc::channel(COMMAND_BOUND);
+        tasks.spawn(
+            Voice::new(VoiceSetup {
+                chain: setup.tts.clone(),
+                feed: station.feed,
+                bell: station.bell,
+                sound: station.sound,
+                cuts: station.cuts,
+                commands: spoken,
+                inbox: inbox.clone(),
+                vendors: vendors.clone(),
+                client: client.clone(),
+                clips,
+            })
+            .run(),
+        );
+        let ears =
+            Ears { frames: station.frames, inbox: &inbox, voice: &voice, vendors: &vendors, client: &client };
+        let (recogniser, live) = ears.open(&mut tasks, setup);
         let thinker =
             Thinker::new(setup.llm.clone(), &setup.dialogue.tools, client.clone(), inbox.clone(), vendors);
         tasks.spawn(thinker.warm_up());

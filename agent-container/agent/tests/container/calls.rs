@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::support::{Heard, World, WorldSetup};
+use agent::call::call::Patience;
 use agent::drivers::turn_model::{Judge, TurnModels};
 use agent::worker::link::Command;
 use agent::worker::session::JobEnd;
@@ -72,6 +73,28 @@ async fn the_greeting_waits_in_the_ring_while_the_phone_rings() {
     let at = |words| journal.find(words).unwrap_or_else(|| panic!("{words}: {journal}"));
     assert!(at("\"first_byte\"") < at("\"answered\"") && at("\"answered\"") < at("\"started\""), "{journal}");
     assert_eq!(world.asked(simulator::Service::Elevenlabs), 1, "one connection, opened while it rang");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_leaves_a_room_nobody_calls_into_and_a_line_nobody_answers() {
+    let short = Duration::from_millis(300);
+    let patience = |caller_within, answer_within| WorldSetup {
+        patience: Patience { caller_within, answer_within },
+        ..WorldSetup::default()
+    };
+    let mut world = World::start(patience(short, Duration::from_secs(60))).await;
+    let mut caller = world.call("CA31").await;
+    assert_eq!(caller.is_left().await, LineCommand::HangUp, "the room is of no use to anybody");
+    assert_eq!(world.memory.ended("CA31").await, EndReason::CallerNeverJoined);
+    assert!(caller.heard_nothing());
+    drop(world);
+
+    let mut world = World::start(patience(Duration::from_secs(60), short)).await;
+    let mut caller = world.call("CA32").await;
+    caller.rings().await;
+    assert_eq!(caller.is_left().await, LineCommand::HangUp);
+    assert_eq!(world.memory.ended("CA32").await, EndReason::CallerNeverJoined);
+    assert!(caller.heard_nothing(), "nobody speaks before the answer");
 }
 
 #[tokio::test(flavor = "multi_thread")]

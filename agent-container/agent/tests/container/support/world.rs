@@ -1,12 +1,14 @@
 //! Everything a call needs, in one process.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent::call::bundles::Bundles;
-use agent::call::call::Shared;
+use agent::call::call::{Patience, Shared};
 use agent::call::journal::Journals;
 use agent::call::records::{Bundle, Records};
+use agent::call::setup::Endpoints;
 use agent::call::transfer::{NoTransfers, Transfers};
 use agent::drivers::turn_model::TurnModels;
 use agent::drivers::vendors::Vendors;
@@ -48,6 +50,8 @@ pub(crate) struct WorldSetup {
     pub(crate) transfers: Option<Arc<dyn Transfers>>,
     /// The end-of-turn model.
     pub(crate) turn_models: TurnModels,
+    /// How long agents wait for callers.
+    pub(crate) patience: Patience,
 }
 
 impl Default for WorldSetup {
@@ -65,6 +69,7 @@ impl Default for WorldSetup {
             spans: Spans::off(),
             transfers: None,
             turn_models: TurnModels::default(),
+            patience: Patience::default(),
         }
     }
 }
@@ -110,32 +115,10 @@ impl World {
         tls::install_provider();
         let _ = tracing_subscriber::fmt().with_env_filter("agent=debug").with_test_writer().try_init();
         let simulator = Simulator::start(setup.simulator.clone()).await.expect("simulator");
-        let at = &simulator.addresses;
-        let key = |vendor| setup.keys.iter().find(|(v, _)| *v == vendor).map_or("key", |(_, key)| key);
-        let endpoint = |vendor, url: &str| (vendor, Endpoint::new(url, key(vendor)));
-        let endpoints = [
-            endpoint(Vendor::Deepgram, &at.deepgram),
-            endpoint(Vendor::OpenAi, &at.openai),
-            endpoint(Vendor::ElevenLabs, &at.elevenlabs),
-            endpoint(Vendor::AssemblyAi, &at.assemblyai),
-            endpoint(Vendor::Anthropic, &at.anthropic),
-            endpoint(Vendor::Groq, &at.groq),
-        ];
         let memory = Arc::new(Memory::new(bundle(&setup)));
-        let records: Arc<dyn Records> = Arc::<Memory>::clone(&memory);
         let journals = tempfile::tempdir().expect("folder");
-        let shared = Shared {
-            bundles: Bundles::new(Arc::clone(&records)),
-            records,
-            client: http::client().expect("client"),
-            spans: setup.spans,
-            vendors: Vendors::default(),
-            turn_models: setup.turn_models,
-            clips: Clips::default(),
-            endpoints: endpoints.into(),
-            journals: Journals::in_folder(journals.path()).expect("journals"),
-            worker: WorkerId::new("test").expect("id"),
-        };
+        let roads = setup.transfers.clone();
+        let shared = shared(setup, &simulator, Arc::<Memory>::clone(&memory), journals.path());
         let (line_tx, lines) = mpsc::channel(16);
         let (events, events_rx) = mpsc::channel(64);
         let (streams, streams_rx) = mpsc::channel(4);
@@ -144,7 +127,7 @@ impl World {
         let status = Arc::new(Status::default());
         let supervisor = Supervisor::new(SupervisorSetup {
             shared: Arc::new(shared),
-            roads: Arc::new(ScriptedRoads(line_tx, setup.transfers)),
+            roads: Arc::new(ScriptedRoads(line_tx, roads)),
             events: events_rx,
             streams: streams_rx,
             commands: commands_tx,
@@ -251,6 +234,39 @@ impl World {
     pub(crate) async fn done(self) {
         self.running.await.expect("no panic");
     }
+}
+
+/// What all calls of a world share.
+fn shared(setup: WorldSetup, simulator: &Simulator, records: Arc<dyn Records>, journals: &Path) -> Shared {
+    Shared {
+        endpoints: endpoints(&setup, simulator),
+        bundles: Bundles::new(Arc::clone(&records)),
+        records,
+        client: http::client().expect("client"),
+        spans: setup.spans,
+        vendors: Vendors::default(),
+        turn_models: setup.turn_models,
+        clips: Clips::default(),
+        journals: Journals::in_folder(journals).expect("journals"),
+        patience: setup.patience,
+        worker: WorkerId::new("test").expect("id"),
+    }
+}
+
+/// The simulated vendors, with keys that choose their faults.
+fn endpoints(setup: &WorldSetup, simulator: &Simulator) -> Endpoints {
+    let at = &simulator.addresses;
+    let key = |vendor| setup.keys.iter().find(|(v, _)| *v == vendor).map_or("key", |(_, key)| key);
+    let endpoint = |vendor, url: &str| (vendor, Endpoint::new(url, key(vendor)));
+    [
+        endpoint(Vendor::Deepgram, &at.deepgram),
+        endpoint(Vendor::OpenAi, &at.openai),
+        endpoint(Vendor::ElevenLabs, &at.elevenlabs),
+        endpoint(Vendor::AssemblyAi, &at.assemblyai),
+        endpoint(Vendor::Anthropic, &at.anthropic),
+        endpoint(Vendor::Groq, &at.groq),
+    ]
+    .into()
 }
 
 fn bundle(setup: &WorldSetup) -> Bundle {
