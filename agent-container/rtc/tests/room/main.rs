@@ -164,14 +164,12 @@ async fn a_call_whose_server_stays_away_ends_in_time() -> Result<()> {
     let wire = Proxy::to(&stage.servers.livekit_url()).await?;
     let options = stage.options("agent")?;
     let options = RoomOptions { url: wire.url(), rejoin_within: Duration::from_secs(1), ..options };
-    let _peer = stage.peer("caller").await?;
+    let mut peer = stage.peer("caller").await?;
     let mut agent = stage.join(options, 440.0);
     agent.until("the caller", |event| matches!(event, LineEvent::CallerJoined { .. })).await?;
+    hears(&mut peer, 440.0).await?;
     // A port nobody listens on any more.
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
-    while agent.room.stats.counts().frames_out == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
     wire.lead_to(&format!("ws://{gone}"))?;
     wire.cut();
     assert_eq!(agent.ended().await?, LineEnd::ConnectionLost);
