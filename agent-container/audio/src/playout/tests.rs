@@ -76,74 +76,77 @@ fn timeline(script: &str) -> String {
     line.join(" ")
 }
 
+/// What the call loop does, and what is heard of it.
+const SCRIPTS: &[(&str, &str)] = &[
+    // Nothing to say.
+    ("f*2", ".."),
+    // A whole speech; its last frame is padded.
+    ("A1:960 E1 f*4", "###. started 1 audible 1@0 finished 1@960"),
+    ("A1:700 E1 f*4", "###. started 1 audible 1@0 finished 1@700"),
+    // A frame waits for all its samples.
+    ("A1:319 f A1:1 f", ". # started 1 audible 1@0"),
+    ("A1:100 E1 f*2", "#. started 1 audible 1@0 finished 1@100"),
+    // Small pieces, one speech after the other.
+    (
+        "A1:100 A1:100 A1:120 A1:320 A2:320 E2 f*4",
+        "###. started 1 audible 1@0 finished 1@640 started 2 audible 2@0 finished 2@320",
+    ),
+    // The silence at a speech's start is not heard.
+    ("S1:500 A1:140 E1 f*2", "## started 1 audible 1@500 finished 1@640"),
+    ("S1:640 E1 f*2", "## started 1 finished 1@640"),
+    // A speech without audio.
+    ("E1 f A2:320 E2 f", ". finished 1@0 # started 2 audible 2@0 finished 2@320"),
+    // The audio runs out and comes again: no sample is lost, none is played twice.
+    ("A1:640 f*4 A1:320 E1 f*2", "##.. started 1 audible 1@0 #. finished 1@960"),
+    // What comes after the end is refused.
+    ("A1:320 E1 X1:320 f*2", "#. started 1 audible 1@0 finished 1@320"),
+    (
+        "A1:320 A2:320 X1:320 E2 f*3",
+        "##. started 1 audible 1@0 finished 1@320 started 2 audible 2@0 finished 2@320",
+    ),
+    // Flush: 5 ms more, then silence; the position counts them.
+    ("A1:3200 f*3 F1 f*2", "### started 1 audible 1@0 #. flushed 1@1040"),
+    (
+        "A1:3200 f*3 F1 X1:320 f*2 A2:320 E2 f*2",
+        "### started 1 audible 1@0 #. flushed 1@1040 #. started 2 audible 2@0 finished 2@320",
+    ),
+    (
+        "A1:3200 f*3 F1 A2:320 E2 f*3",
+        "### started 1 audible 1@0 ##. flushed 1@1040 started 2 audible 2@0 finished 2@320",
+    ),
+    // Flushed before it was heard, before it was in the ring, before it began at all.
+    ("A1:3200 F1 f*2", ".. flushed 1@0"),
+    ("A1:100 F1 f*2", ".. flushed 1@0"),
+    ("F1 X1:320 f*2", ".. flushed 1@0"),
+    // A later one is flushed, the one being heard goes on.
+    ("A1:640 A2:640 E2 f F2 f*2", "# started 1 audible 1@0 #. flushed 2@0 finished 1@640"),
+    // Flushed when it was over already, or twice: no second end.
+    ("A1:320 E1 f*2 F1 f", "#. started 1 audible 1@0 finished 1@320 ."),
+    ("A1:640 f F1 F1 f*2", "# started 1 audible 1@0 #. flushed 1@400"),
+    ("F1 F1 f", ". flushed 1@0"),
+    // Flushed within its last frame; flushed while it waits for audio.
+    ("A1:400 E1 f F1 f*2", "# started 1 audible 1@0 #. flushed 1@400"),
+    ("A1:320 f*2 F1 f", "#. started 1 audible 1@0 . flushed 1@320"),
+    // Pause: 5 ms more; then on from there.
+    ("A1:960 E1 f P1 f*3 R1 f*3", "# started 1 audible 1@0 #.. ##. finished 1@960"),
+    // Paused before its first audio, and what is behind it waits too.
+    (
+        "P1 A1:320 E1 A2:320 E2 f*2 R1 f*3",
+        ".. ##. started 1 audible 1@0 finished 1@320 started 2 audible 2@0 finished 2@320",
+    ),
+    ("P1 A1:320 E1 A2:320 E2 f*2 F1 f*2", ".. #. flushed 1@0 started 2 audible 2@0 finished 2@320"),
+    // Paused within the last 5 ms: it ends.
+    ("A1:360 E1 f P1 f*2", "# started 1 audible 1@0 #. finished 1@360"),
+    // Paused twice, resumed once; resumed without a pause.
+    ("A1:960 E1 f P1 P1 f R1 R1 f*2", "# started 1 audible 1@0 # ## finished 1@960"),
+    // Flushed while paused.
+    ("A1:960 f P1 f*2 F1 f", "# started 1 audible 1@0 #. . flushed 1@400"),
+];
+
 #[test]
 fn speeches_are_played_as_the_call_loop_wants() {
-    for (script, expected) in [
-        // Nothing to say.
-        ("f*2", ".."),
-        // A whole speech; its last frame is padded.
-        ("A1:960 E1 f*4", "###. started 1 audible 1@0 finished 1@960"),
-        ("A1:700 E1 f*4", "###. started 1 audible 1@0 finished 1@700"),
-        // A frame waits for all its samples.
-        ("A1:319 f A1:1 f", ". # started 1 audible 1@0"),
-        ("A1:100 E1 f*2", "#. started 1 audible 1@0 finished 1@100"),
-        // Small pieces, one speech after the other.
-        (
-            "A1:100 A1:100 A1:120 A1:320 A2:320 E2 f*4",
-            "###. started 1 audible 1@0 finished 1@640 started 2 audible 2@0 finished 2@320",
-        ),
-        // The silence at a speech's start is not heard.
-        ("S1:500 A1:140 E1 f*2", "## started 1 audible 1@500 finished 1@640"),
-        ("S1:640 E1 f*2", "## started 1 finished 1@640"),
-        // A speech without audio.
-        ("E1 f A2:320 E2 f", ". finished 1@0 # started 2 audible 2@0 finished 2@320"),
-        // The audio runs out and comes again: no sample is lost, none is played twice.
-        ("A1:640 f*4 A1:320 E1 f*2", "##.. started 1 audible 1@0 #. finished 1@960"),
-        // What comes after the end is refused.
-        ("A1:320 E1 X1:320 f*2", "#. started 1 audible 1@0 finished 1@320"),
-        (
-            "A1:320 A2:320 X1:320 E2 f*3",
-            "##. started 1 audible 1@0 finished 1@320 started 2 audible 2@0 finished 2@320",
-        ),
-        // Flush: 5 ms more, then silence; the position counts them.
-        ("A1:3200 f*3 F1 f*2", "### started 1 audible 1@0 #. flushed 1@1040"),
-        (
-            "A1:3200 f*3 F1 X1:320 f*2 A2:320 E2 f*2",
-            "### started 1 audible 1@0 #. flushed 1@1040 #. started 2 audible 2@0 finished 2@320",
-        ),
-        (
-            "A1:3200 f*3 F1 A2:320 E2 f*3",
-            "### started 1 audible 1@0 ##. flushed 1@1040 started 2 audible 2@0 finished 2@320",
-        ),
-        // Flushed before it was heard, before it was in the ring, before it began at all.
-        ("A1:3200 F1 f*2", ".. flushed 1@0"),
-        ("A1:100 F1 f*2", ".. flushed 1@0"),
-        ("F1 X1:320 f*2", ".. flushed 1@0"),
-        // A later one is flushed, the one being heard goes on.
-        ("A1:640 A2:640 E2 f F2 f*2", "# started 1 audible 1@0 #. flushed 2@0 finished 1@640"),
-        // Flushed when it was over already, or twice: no second end.
-        ("A1:320 E1 f*2 F1 f", "#. started 1 audible 1@0 finished 1@320 ."),
-        ("A1:640 f F1 F1 f*2", "# started 1 audible 1@0 #. flushed 1@400"),
-        ("F1 F1 f", ". flushed 1@0"),
-        // Flushed within its last frame; flushed while it waits for audio.
-        ("A1:400 E1 f F1 f*2", "# started 1 audible 1@0 #. flushed 1@400"),
-        ("A1:320 f*2 F1 f", "#. started 1 audible 1@0 . flushed 1@320"),
-        // Pause: 5 ms more; then on from there.
-        ("A1:960 E1 f P1 f*3 R1 f*3", "# started 1 audible 1@0 #.. ##. finished 1@960"),
-        // Paused before its first audio, and what is behind it waits too.
-        (
-            "P1 A1:320 E1 A2:320 E2 f*2 R1 f*3",
-            ".. ##. started 1 audible 1@0 finished 1@320 started 2 audible 2@0 finished 2@320",
-        ),
-        ("P1 A1:320 E1 A2:320 E2 f*2 F1 f*2", ".. #. flushed 1@0 started 2 audible 2@0 finished 2@320"),
-        // Paused within the last 5 ms: it ends.
-        ("A1:360 E1 f P1 f*2", "# started 1 audible 1@0 #. finished 1@360"),
-        // Paused twice, resumed once; resumed without a pause.
-        ("A1:960 E1 f P1 P1 f R1 R1 f*2", "# started 1 audible 1@0 # ## finished 1@960"),
-        // Flushed while paused.
-        ("A1:960 f P1 f*2 F1 f", "# started 1 audible 1@0 #. . flushed 1@400"),
-    ] {
-        assert_eq!(timeline(script), expected, "{script}");
+    for (script, expected) in SCRIPTS {
+        assert_eq!(timeline(script), *expected, "{script}");
     }
 }
 
