@@ -1,7 +1,8 @@
-//! Joins N rooms and prints what it costs: `cargo run --profile quick -p rtc --example load -- [ROOMS] [SECONDS]`.
+//! Agents in rooms of a real livekit-server, and what they cost: `cargo xtask bench rooms [--json] [--rooms N,N…]
+//! [--seconds S]`, 1, 10 and 50 rooms of 15 s each when nothing is said.
 //!
-//! Starts the servers and a second process with the callers (Opus, as livekit-sip publishes it); this
-//! process is the agents' side: PCMU out, Opus in. Everything shares the machine's cores.
+//! Starts the servers and a second process with the callers (Opus, as livekit-sip publishes it); this process is the
+//! agents' side: PCMU out, Opus in. Everything shares the machine's cores; the figures are this process's.
 
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
@@ -36,63 +37,143 @@ impl Station for Noise {
     }
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    let args: Vec<String> = std::env::args().collect();
-    let number = |at: usize, default: u64| args.get(at).and_then(|arg| arg.parse().ok()).unwrap_or(default);
-    if args.get(1).is_some_and(|arg| arg == "callers") {
-        let [_, _, url, key, secret, rooms] = args.as_slice() else {
-            anyhow::bail!("callers URL KEY SECRET ROOMS")
-        };
-        let _rooms = join_all(url, key, secret, "caller", rooms.parse()?).await?;
-        sleep(Duration::from_secs(24 * 3600)).await;
-        return Ok(());
-    }
-    measure(number(1, 50), number(2, 20)).await
+/// What one number of rooms came to.
+#[derive(Debug)]
+struct Row {
+    rooms: u64,
+    seconds: u64,
+    threads: usize,
+    joined_ms: f64,
+    cpu_percent: f64,
+    cpu_ms_per_call_second: f64,
+    frames: CallCounts,
+    /// Nothing: beyond the histogram's last bound.
+    late_p50_ms: Option<f64>,
+    late_p99_ms: Option<f64>,
 }
 
-async fn measure(rooms: u64, seconds: u64) -> Result<()> {
-    let servers =
-        Servers::start(ServersOptions::new(servers::workspace_root().join("target/tmp/rtc/load"))).await?;
-    let (url, key, secret) =
-        (servers.livekit_url(), servers.api_key().to_owned(), servers.api_secret().to_owned());
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    if let [verb, url, key, secret, rooms] = args.as_slice()
+        && verb == "callers"
+    {
+        let _rooms = join_all(url, key, secret, "caller", rooms.parse()?).await?;
+        return std::future::pending().await;
+    }
+    let (mut json, mut rooms, mut seconds) = (false, vec![1, 10, 50], 15);
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        let mut value = || rest.next().with_context(|| format!("{arg} wants a value"));
+        match arg.as_str() {
+            "--json" => json = true,
+            "--rooms" => rooms = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--seconds" => seconds = value()?.parse()?,
+            other => anyhow::bail!("unknown option {other}: --json, --rooms N,N…, --seconds S"),
+        }
+    }
+    anyhow::ensure!(seconds > 0 && !rooms.contains(&0), "--rooms and --seconds want numbers above 0");
+    println!(
+        "rooms  joined ms  CPU %  CPU ms/call-s  frames in/out   lost  concealed  skipped  late p50/p99 ms"
+    );
+    let mut rows = Vec::new();
+    for rooms in rooms {
+        let row = measure(rooms, seconds).await?;
+        println!("{row}");
+        rows.push(row.json());
+    }
+    if json {
+        println!("{}", serde_json::json!({ "bench": "rooms", "rows": rows }));
+    }
+    Ok(())
+}
+
+async fn measure(rooms: u64, seconds: u64) -> Result<Row> {
+    let folder = servers::workspace_root().join(format!("target/tmp/rtc/rooms-{}", std::process::id()));
+    let servers = Servers::start(ServersOptions::new(folder)).await?;
+    let (url, key, secret) = (servers.livekit_url(), servers.api_key(), servers.api_secret());
     let callers = Command::new(std::env::current_exe()?)
-        .args(["callers", &url, &key, &secret, &rooms.to_string()])
+        .args(["callers", &url, key, secret, &rooms.to_string()])
         .spawn()?;
     let mut callers = Guard(callers);
-    let (media, mut lines) = join_all(&url, &key, &secret, "agent", rooms).await?;
+    let (media, mut lines) = join_all(&url, key, secret, "agent", rooms).await?;
     sleep(SETTLE).await;
     let mut published: Vec<Duration> =
         lines.iter_mut().filter_map(|line| line.published.try_recv().ok()).collect();
     published.sort();
+    anyhow::ensure!(published.len() as u64 == rooms, "{} of {rooms} rooms were joined", published.len());
     let (cpu_before, before, late_before) = (cpu_seconds()?, total(&lines), lateness(&media));
     sleep(Duration::from_secs(seconds)).await;
     let (cpu, after) = (cpu_seconds()? - cpu_before, total(&lines));
-    let call_seconds = (rooms * seconds) as f64;
     let late: Vec<(u64, u64)> =
         lateness(&media).iter().zip(&late_before).map(|(a, b)| (a.0, a.1 - b.1)).collect();
     anyhow::ensure!(callers.0.try_wait()?.is_none(), "the callers ended early");
-    println!("join to published: median {:?} of {}", published.get(published.len() / 2), published.len());
-    println!("rooms {rooms}, {seconds} s, {} media threads", media.lateness().count());
-    println!(
-        "frames in {}, out {} (of {:.0} each)",
-        after.frames_in - before.frames_in,
-        after.frames_out - before.frames_out,
-        call_seconds * 50.0
-    );
-    println!(
-        "lost {}, concealed {}, ticks skipped {}",
-        after.frames_lost - before.frames_lost,
-        after.frames_concealed - before.frames_concealed,
-        after.ticks_skipped - before.ticks_skipped
-    );
-    println!(
-        "CPU {:.1} % of a core, {:.2} ms per call-second",
-        cpu / seconds as f64 * 100.0,
-        cpu * 1000.0 / call_seconds
-    );
-    println!("tick lateness p50 <= {:.1} ms, p99 <= {:.1} ms", quantile(&late, 0.5), quantile(&late, 0.99));
-    Ok(())
+    Ok(Row {
+        rooms,
+        seconds,
+        threads: media.lateness().count(),
+        joined_ms: published[published.len() / 2].as_secs_f64() * 1000.0,
+        cpu_percent: cpu / seconds as f64 * 100.0,
+        cpu_ms_per_call_second: cpu * 1000.0 / (rooms * seconds) as f64,
+        frames: since(&before, &after),
+        late_p50_ms: quantile(&late, 0.5),
+        late_p99_ms: quantile(&late, 0.99),
+    })
+}
+
+impl std::fmt::Display for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let late = |ms: Option<f64>| ms.map_or("more".to_owned(), |ms| format!("{ms:.1}"));
+        let (n, frames) = (self.rooms * self.seconds * 50, &self.frames);
+        write!(
+            f,
+            "{:>5}  {:>9.0}  {:>5.1}  {:>13.2}  {:>6}/{:>6}  {:>5}  {:>9}  {:>7}  {}/{} (of {n} frames each, {} media threads)",
+            self.rooms,
+            self.joined_ms,
+            self.cpu_percent,
+            self.cpu_ms_per_call_second,
+            frames.frames_in,
+            frames.frames_out,
+            frames.frames_lost,
+            frames.frames_concealed,
+            frames.ticks_skipped,
+            late(self.late_p50_ms),
+            late(self.late_p99_ms),
+            self.threads,
+        )
+    }
+}
+
+impl Row {
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "rooms": self.rooms,
+            "seconds": self.seconds,
+            "media_threads": self.threads,
+            "join_to_published_p50_ms": self.joined_ms,
+            "cpu_percent": self.cpu_percent,
+            "cpu_ms_per_call_second": self.cpu_ms_per_call_second,
+            "frames_in": self.frames.frames_in,
+            "frames_out": self.frames.frames_out,
+            "frames_lost": self.frames.frames_lost,
+            "frames_concealed": self.frames.frames_concealed,
+            "ticks_skipped": self.frames.ticks_skipped,
+            "tick_late_p50_ms": self.late_p50_ms,
+            "tick_late_p99_ms": self.late_p99_ms,
+        })
+    }
+}
+
+/// What came between two counts.
+fn since(before: &CallCounts, after: &CallCounts) -> CallCounts {
+    CallCounts {
+        frames_in: after.frames_in - before.frames_in,
+        frames_lost: after.frames_lost - before.frames_lost,
+        frames_concealed: after.frames_concealed - before.frames_concealed,
+        frames_out: after.frames_out - before.frames_out,
+        ticks_skipped: after.ticks_skipped - before.ticks_skipped,
+        ..CallCounts::default()
+    }
 }
 
 /// A call that goes on until this is dropped.
@@ -167,15 +248,15 @@ fn lateness(media: &Media) -> Vec<(u64, u64)> {
     sum
 }
 
-/// In ms.
-fn quantile(buckets: &[(u64, u64)], q: f64) -> f64 {
+/// In ms; nothing beyond the last bound.
+fn quantile(buckets: &[(u64, u64)], q: f64) -> Option<f64> {
     let total: u64 = buckets.iter().map(|bucket| bucket.1).sum();
     let mut seen = 0;
     let bound = buckets.iter().find(|bucket| {
         seen += bucket.1;
         seen as f64 >= total as f64 * q
     });
-    bound.map_or(0.0, |bucket| bucket.0 as f64 / 1000.0)
+    bound.filter(|(bound, _)| *bound != u64::MAX).map(|(bound, _)| *bound as f64 / 1000.0)
 }
 
 /// CPU time of this process so far: fields 14 and 15 of /proc/self/stat in ticks of 10 ms (proc(5)).
