@@ -4,7 +4,8 @@
 //! three of them wait, at its start and whenever it ran dry). A track that sends silence all the time keeps those three frames in
 //! there, and everything said is 40 to 60 ms late for the whole call. One that rests between speeches and then begins with three
 //! frames is heard at the mixer's next tick, with the same two frames in hand against jitter. Resting also costs nothing, here and
-//! at the server. Up to the first speech silence is sent: subscribers see a track only once it has packets.
+//! at the server. Up to the first speech silence is sent: subscribers see a track only once it has packets. The first speech begins
+//! with three frames like any other, because it begins when livekit-sip has just subscribed and its buffer is empty.
 
 /// Frames at once at the begin of a speech: what livekit-sip waits for (`DefaultInputBufferMin`).
 pub(crate) const BURST: u32 = 3;
@@ -25,9 +26,9 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Nothing has been sent for long enough that the next speech begins with a burst, and at once.
+    /// The next speech begins with a burst, and at once: nothing was said yet, or nothing sent for long enough.
     pub(crate) fn is_resting(&self) -> bool {
-        self.spoken && self.silent_ticks >= TAIL_TICKS + DRY_TICKS
+        !self.spoken || self.silent_ticks >= TAIL_TICKS + DRY_TICKS
     }
 
     /// 20 ms passed, with a frame of speech or without. Whether a frame is to be sent.
@@ -42,7 +43,7 @@ impl Pace {
 
     /// A speech begins after a rest.
     pub(crate) fn begin(&mut self) {
-        (self.silent_ticks, self.ahead) = (0, 0);
+        (self.spoken, self.silent_ticks, self.ahead) = (true, 0, 0);
     }
 
     /// One more frame was sent ahead of its time.
@@ -90,16 +91,16 @@ mod tests {
 
     #[test]
     fn silence_is_sent_until_the_first_word() {
-        check("....................s", "111111111111111111111");
+        check("....................ss", "11111111111111111111r1");
     }
 
     #[test]
     fn after_a_speech_the_track_rests_and_the_next_one_bursts() {
-        check("ss............s.", "11111110000000r1");
+        check("ss............s.", "r1111110000000r1");
     }
 
     #[test]
     fn a_short_pause_is_no_rest() {
-        check("ss...s......s", "1111111111101");
+        check("ss...s......s", "r111111111101");
     }
 }
