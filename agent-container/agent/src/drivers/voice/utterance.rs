@@ -244,10 +244,12 @@ pub(super) fn samples_ms(samples: usize) -> u64 {
 }
 
 /// The words of `text` that have not sounded after `here_ms` of it. Where the vendor gave no times, all of the sentence
-/// that was under way: a word heard twice is better than one never heard.
+/// that was under way, and the last one in any case: a word heard twice is better than one never heard.
 fn rest(text: &str, times: &[WordTime], here_ms: u64) -> String {
     let said = dialogue::heard(text, times, None, SYLLABLES_PER_S, here_ms);
-    let said = match (times.is_empty(), said.rfind(['.', '!', '?'])) {
+    let ends = ['.', '!', '?'];
+    let under_way = if said.len() < text.trim().len() { said.as_str() } else { said.trim_end_matches(ends) };
+    let said = match (times.is_empty(), under_way.rfind(ends)) {
         (false, _) => said.as_str(),
         (true, Some(end)) => &said[..=end],
         (true, None) => "",
