@@ -13,15 +13,17 @@ use crate::script::Script;
 const MS_PER_CHAR: u64 = 58;
 /// Speech shorter than this is a cough, and takes no line.
 const SHORTEST_SPEECH_MS: u64 = 150;
-/// From this share of a line's expected time on, a pause is its end.
+/// From this share of a line's expected time on, a pause longer than at a comma is its end.
 const MOST: f64 = 0.6;
+/// A pause shorter than this may be a comma's.
+const PAUSE_AT_COMMA_MS: u64 = 270;
 /// A pause shorter than this is inside a word or between two.
 const PAUSE_IN_WORD_MS: u64 = 350;
 /// A pause shorter than this, in a line that was not spoken whole, is inside the line.
 const PAUSE_IN_LINE_MS: u64 = 700;
 /// A pause shorter than this keeps the rest of a line waiting; after it, the rest is given up.
 const REST_WAITS_MS: u64 = 2000;
-/// Silence from which somebody who asks is told what was said as if speech had stopped.
+/// Silence from which somebody who asks is told the end of a line that was spoken whole.
 const ASKED_AFTER_MS: u64 = 80;
 /// Share of the expected time from which a line counts as spoken whole.
 const WHOLE: f64 = 0.85;
@@ -63,8 +65,6 @@ pub(crate) struct Listener {
 #[derive(Debug, Default)]
 struct Line {
     rest: VecDeque<String>,
-    /// Words up to each comma or full stop inside the line.
-    commas: Vec<usize>,
     words: usize,
     revealed: usize,
     expected_ms: u64,
@@ -82,11 +82,6 @@ impl Line {
     fn due(&self) -> usize {
         let due = self.words as u64 * self.spoken_ms / self.expected_ms.max(1);
         (due as usize).min(self.words)
-    }
-
-    /// Where a pause now belongs to a comma or full stop inside the line: the words up to it.
-    fn comma(&self) -> Option<usize> {
-        self.commas.iter().copied().rfind(|end| end.abs_diff(self.due()) <= 1)
     }
 }
 
@@ -154,10 +149,10 @@ impl Listener {
         &self.said
     }
 
-    /// Somebody wants to know now what was said: in a silence that is the same as at the end of speech.
+    /// Somebody wants to know now what was said: in a silence after a whole line, that is all of it.
     pub(crate) fn ask(&mut self) {
         if self.quiet_ms >= ASKED_AFTER_MS {
-            self.pause();
+            self.pause(WHOLE);
         }
     }
 
@@ -168,7 +163,9 @@ impl Listener {
 
     fn notice(&mut self, heard: Heard) -> Option<Change> {
         match heard {
-            Heard::Nothing => None,
+            Heard::Nothing => {
+                (self.silence_ms() >= PAUSE_AT_COMMA_MS && self.pause(MOST)).then_some(Change::MoreWords)
+            }
             Heard::Onset { at_ms } => {
                 self.begin(at_ms);
                 Some(Change::Started { at_ms })
@@ -187,7 +184,7 @@ impl Listener {
                 self.speaking = false;
                 self.speech_end_ms = at_ms;
                 self.quiet_ms = 0;
-                self.pause();
+                self.pause(WHOLE);
                 Some(Change::Stopped { at_ms })
             }
         }
@@ -217,19 +214,15 @@ impl Listener {
         self.reveal(self.line.due())
     }
 
-    fn pause(&mut self) {
-        if self.line.taken && self.line.spoken_at_least(MOST) {
-            let comma = if self.line.spoken_at_least(WHOLE) { None } else { self.line.comma() };
-            self.reveal(comma.unwrap_or(self.line.words));
-        }
+    /// A pause after this share of the line: whether it is its end, and brought more words.
+    fn pause(&mut self, share: f64) -> bool {
+        self.line.taken && self.line.spoken_at_least(share) && self.reveal(self.line.words)
     }
 
     fn start_line(&mut self) {
         let text = self.script.line(self.next_line).unwrap_or_default();
         self.line.rest = text.split_whitespace().map(str::to_owned).collect();
         self.line.words = self.line.rest.len();
-        let ends = |&n: &usize| self.line.rest[n - 1].ends_with([',', '.', ';', '?', '!']);
-        self.line.commas = (1..self.line.words).filter(ends).collect();
         self.line.expected_ms = text.chars().count() as u64 * MS_PER_CHAR;
         self.next_line += 1;
     }

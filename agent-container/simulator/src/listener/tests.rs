@@ -101,7 +101,7 @@ fn words_lie_in_the_speech_one_after_the_other() {
 }
 
 #[test]
-fn who_asks_in_a_silence_hears_what_the_end_of_speech_would_tell() {
+fn who_asks_in_a_silence_hears_the_end_of_a_whole_line() {
     let asked = |speech_ms, silence_ms| {
         let mut listener = listener(AfterLast::Silence);
         listener.hear(&samples(&Speech(speech_ms)));
@@ -109,20 +109,15 @@ fn who_asks_in_a_silence_hears_what_the_end_of_speech_would_tell() {
         listener.ask();
         said(&listener)
     };
-    assert_eq!(asked(800, 120), "one two three four");
-    assert_eq!(asked(800, 20), "one two three");
+    assert_eq!(asked(950, 120), "one two three four");
+    assert_eq!(asked(950, 20), "one two three");
+    assert_eq!(asked(700, 120), "one two");
     assert_eq!(asked(300, 120), "one");
 }
 
 #[test]
-fn a_pause_at_a_comma_ends_no_line() {
-    let lines = vec!["My number is five five, zero one two three.".to_owned()];
-    let script = Script { lines, after_last: AfterLast::Silence, replies: Vec::new() };
-    let mut listener = Listener::new(RATE, script);
-    listener.hear(&samples(&Speech(1500)));
-    listener.hear(&samples(&Silence(250)));
-    assert_eq!(said(&listener), "My number is five five,");
-    listener.hear(&samples(&Speech(1000)));
-    listener.hear(&samples(&Silence(250)));
-    assert_eq!(said(&listener), "My number is five five, zero one two three.");
+fn a_comma_ends_no_line_and_a_fast_speaker_does() {
+    check(&[Speech(700), Silence(230)], "one two");
+    check(&[Speech(700), Silence(230), Speech(300), Silence(220)], "one two three four");
+    check(&[Speech(700), Silence(300)], "one two three four");
 }
