@@ -194,7 +194,9 @@ impl Session {
                         self.outlet.send(&started).await?;
                     }
                 }
-                Change::MoreWords | Change::Stopped { .. } => {}
+                // Also those that were not certain until the silence had lasted.
+                Change::MoreWords => self.open_speech = true,
+                Change::Stopped { .. } => {}
             }
         }
         let silence_ms = self.listener.silence_ms();
