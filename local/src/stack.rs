@@ -367,18 +367,20 @@ async fn healthy(emulator: &mut Emulator, base_url: &str) -> Result<()> {
 }
 
 async fn answers(url: &str) -> bool {
-    let asked = reqwest::Client::new().get(url).timeout(Duration::from_secs(2)).send().await;
-    asked.is_ok_and(|answer| answer.headers().contains_key("content-type"))
+    let asked = ask(url, Duration::from_secs(2)).await;
+    asked.is_some_and(|answer| answer.headers().contains_key("content-type"))
 }
 
 /// Whether the functions know of an agent with a free place.
 async fn takes_calls(health: &str) -> bool {
-    let asked = reqwest::Client::new().get(health).timeout(Duration::from_secs(1)).send().await;
-    let Ok(answer) = asked else { return false };
+    let Some(answer) = ask(health, Duration::from_secs(1)).await else { return false };
     answer.text().await.is_ok_and(|body| body.contains("\"status\":\"ok\""))
 }
 
 async fn is_ok(url: &str) -> bool {
-    let asked = reqwest::Client::new().get(url).timeout(Duration::from_secs(1)).send().await;
-    asked.is_ok_and(|answer| answer.status().is_success())
+    ask(url, Duration::from_secs(1)).await.is_some_and(|answer| answer.status().is_success())
+}
+
+async fn ask(url: &str, within: Duration) -> Option<reqwest::Response> {
+    reqwest::Client::new().get(url).timeout(within).send().await.ok()
 }
