@@ -37,7 +37,7 @@ impl MediaMeter {
         calls.retain_mut(|call| {
             let lives = Arc::strong_count(&call.stats) > 1;
             let now = call.stats.counts();
-            add(&mut sum, &since(&now, &call.told));
+            add(&mut sum, &now.since(&call.told));
             call.told = now;
             lives
         });
@@ -86,19 +86,6 @@ fn count(counts: &CallCounts) {
     }
     metrics::counter!(metric::DATA_DROPPED_TOTAL).increment(counts.data_dropped);
     metrics::counter!(metric::REJOINS_TOTAL).increment(counts.rejoins);
-}
-
-fn since(now: &CallCounts, told: &CallCounts) -> CallCounts {
-    CallCounts {
-        frames_in: now.frames_in - told.frames_in,
-        frames_lost: now.frames_lost - told.frames_lost,
-        frames_concealed: now.frames_concealed - told.frames_concealed,
-        frames_dropped: now.frames_dropped - told.frames_dropped,
-        frames_out: now.frames_out - told.frames_out,
-        ticks_skipped: now.ticks_skipped - told.ticks_skipped,
-        data_dropped: now.data_dropped - told.data_dropped,
-        rejoins: now.rejoins - told.rejoins,
-    }
 }
 
 fn add(sum: &mut CallCounts, more: &CallCounts) {

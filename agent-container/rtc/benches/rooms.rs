@@ -115,7 +115,7 @@ async fn measure(rooms: u64, seconds: u64) -> Result<Row> {
         joined_ms: published[published.len() / 2].as_secs_f64() * 1000.0,
         cpu_percent: cpu / seconds as f64 * 100.0,
         cpu_ms_per_call_second: cpu * 1000.0 / (rooms * seconds) as f64,
-        frames: since(&before, &after),
+        frames: after.since(&before),
         late_p50_ms: quantile(&late, 0.5),
         late_p99_ms: quantile(&late, 0.99),
     })
@@ -161,18 +161,6 @@ impl Row {
             "tick_late_p50_ms": self.late_p50_ms,
             "tick_late_p99_ms": self.late_p99_ms,
         })
-    }
-}
-
-/// What came between two counts.
-fn since(before: &CallCounts, after: &CallCounts) -> CallCounts {
-    CallCounts {
-        frames_in: after.frames_in - before.frames_in,
-        frames_lost: after.frames_lost - before.frames_lost,
-        frames_concealed: after.frames_concealed - before.frames_concealed,
-        frames_out: after.frames_out - before.frames_out,
-        ticks_skipped: after.ticks_skipped - before.ticks_skipped,
-        ..CallCounts::default()
     }
 }
 

@@ -36,6 +36,23 @@ pub struct CallCounts {
     pub rejoins: u64,
 }
 
+impl CallCounts {
+    /// What came after `earlier`, an earlier moment of the same call.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            frames_in: self.frames_in - earlier.frames_in,
+            frames_lost: self.frames_lost - earlier.frames_lost,
+            frames_concealed: self.frames_concealed - earlier.frames_concealed,
+            frames_dropped: self.frames_dropped - earlier.frames_dropped,
+            frames_out: self.frames_out - earlier.frames_out,
+            ticks_skipped: self.ticks_skipped - earlier.ticks_skipped,
+            data_dropped: self.data_dropped - earlier.data_dropped,
+            rejoins: self.rejoins - earlier.rejoins,
+        }
+    }
+}
+
 impl CallStats {
     /// The counters now.
     #[must_use]
