@@ -32,10 +32,8 @@ fn script(lines: &[&str], say: &str) -> simulator::Config {
 async fn the_caller_hears_a_greeting_and_a_reply_and_the_record_closes() {
     let mut world = World::start(WorldSetup::default()).await;
     let mut caller = world.call("CA1").await;
-    caller.is_answered().await;
-    caller.hears_a_speech().await;
-    caller.say("Hello, I would like to book a table.");
-    caller.hears_a_speech().await;
+    caller.is_greeted().await;
+    caller.asks("Hello, I would like to book a table.").await;
     caller.hangs_up().await;
     assert_eq!(world.memory.ended("CA1").await, EndReason::CallerHangup);
 
@@ -102,8 +100,7 @@ async fn a_caller_who_interrupts_is_listened_to() {
     let simulator = script(&["Tell me everything.", "Stop, stop, I only want a table for two."], LONG_REPLY);
     let mut world = World::start(WorldSetup { simulator, ..WorldSetup::default() }).await;
     let mut caller = world.call("CA2").await;
-    caller.is_answered().await;
-    caller.hears_a_speech().await;
+    caller.is_greeted().await;
     caller.say("Tell me everything.");
     caller.hears(Heard::Speaking).await;
     caller.say("Stop, stop, I only want a table for two.");
@@ -127,10 +124,8 @@ async fn a_failing_model_is_replaced_before_the_caller_notices() {
     };
     let mut world = World::start(setup).await;
     let mut caller = world.call("CA3").await;
-    caller.is_answered().await;
-    caller.hears_a_speech().await;
-    caller.say("Hello, I would like to book a table.");
-    caller.hears_a_speech().await;
+    caller.is_greeted().await;
+    caller.asks("Hello, I would like to book a table.").await;
     caller.hangs_up().await;
     assert_eq!(world.memory.ended("CA3").await, EndReason::CallerHangup);
     let journal = world.journal("CA3").await;
@@ -148,8 +143,7 @@ async fn without_any_model_the_caller_hears_an_apology_and_the_call_ends() {
     let keys = vec![(Vendor::OpenAi, "key?fault=unavailable")];
     let mut world = World::start(WorldSetup { keys, turns, ..WorldSetup::default() }).await;
     let mut caller = world.call("CA4").await;
-    caller.is_answered().await;
-    caller.hears_a_speech().await;
+    caller.is_greeted().await;
     caller.say("Hello, I would like to book a table.");
     caller.hears(Heard::Speaking).await;
     assert_eq!(caller.is_left().await, LineCommand::HangUp);
@@ -230,10 +224,8 @@ async fn an_agents_end_of_turn_model_is_asked_and_its_answer_is_in_the_journal()
     })
     .await;
     let mut caller = world.call("CA1").await;
-    caller.is_answered().await;
-    caller.hears_a_speech().await;
-    caller.say("Hello, I would like to book a table.");
-    caller.hears_a_speech().await;
+    caller.is_greeted().await;
+    caller.asks("Hello, I would like to book a table.").await;
     caller.hangs_up().await;
     assert_eq!(world.memory.ended("CA1").await, EndReason::CallerHangup);
     let journal = world.journal("CA1").await;

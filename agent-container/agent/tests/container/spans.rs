@@ -78,7 +78,14 @@ async fn a_call_becomes_spans_with_parents_names_and_durations() {
     spans.flush().await;
 
     let sent = spans_of(&batches);
-    let by_id: BTreeMap<&str, &Value> = sent.iter().map(|s| (s["spanId"].as_str().unwrap(), s)).collect();
+    check_parents(&sent);
+    check_words(&sent);
+}
+
+/// Every span stands under the right one, and within its time.
+fn check_parents(sent: &[Value]) {
+    let by_id: BTreeMap<&str, &Value> =
+        sent.iter().map(|s| (s["spanId"].as_str().expect("an id"), s)).collect();
     let parent = |span: &Value| by_id.get(span["parentSpanId"].as_str().unwrap_or_default()).copied();
     let named = |name: &str| sent.iter().filter(|s| s["name"] == name).collect::<Vec<_>>();
     let check = |name: &str, under: &str, least: usize| {
@@ -97,10 +104,14 @@ async fn a_call_becomes_spans_with_parents_names_and_durations() {
     check("execute_tool", "agent_turn", 1);
     check("tts_node", "agent_turn", 1);
     check("agent_speaking", "invoke_agent", 2);
+    assert!(sent.iter().all(|s| s["traceId"] == sent[0]["traceId"]), "one trace a call");
+}
+
+/// Names are in the vocabulary, what is measured is there, and nothing that was said.
+fn check_words(sent: &[Value]) {
     let known = |span: &Value| VOCABULARY.iter().any(|word| span["name"] == word.ours);
     assert!(sent.iter().all(known), "every span is in the vocabulary");
-    assert!(sent.iter().all(|s| s["traceId"] == sent[0]["traceId"]), "one trace a call");
-    let text = serde_json::to_string(&sent).unwrap();
+    let text = serde_json::to_string(sent).expect("JSON");
     for secret in ["secret", "table seven", "Hello", "people"] {
         assert!(!text.contains(secret), "{secret} was said, not measured");
     }

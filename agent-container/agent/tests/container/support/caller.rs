@@ -80,19 +80,17 @@ impl Caller {
     /// Says something, hears the reply to its end.
     pub(crate) async fn asks(&mut self, words: &str) {
         self.say(words);
-        self.hears(Heard::Speaking).await;
-        self.hears(Heard::Silent).await;
+        self.hears_a_speech().await;
     }
 
     /// Comes into the room, is answered, hears the greeting to its end.
     pub(crate) async fn is_greeted(&mut self) {
         self.is_answered().await;
-        self.hears(Heard::Speaking).await;
-        self.hears(Heard::Silent).await;
+        self.hears_a_speech().await;
     }
 
     /// Waits until the agent speaks, and has spoken.
-    pub(crate) async fn hears_a_speech(&mut self) {
+    async fn hears_a_speech(&mut self) {
         self.hears(Heard::Speaking).await;
         self.hears(Heard::Silent).await;
     }
