@@ -1,37 +1,63 @@
 //! Free ports of 127.0.0.1.
+//!
+//! They are taken from below the range that the system gives to outgoing connections. A port of that range is lost to any
+//! connection that begins before its user listens; one that is tried too early even connects to itself.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-/// How many ports are tried before giving up: a port free for TCP is nearly always free for UDP too.
-const TRIES: usize = 50;
+/// Where the system's own range begins when it does not say (Linux: `net.ipv4.ip_local_port_range`).
+const OUTGOING_FROM: u16 = 32_768;
+/// Lower ports are often some service's.
+const LOWEST: u16 = 12_000;
+/// How many ports are tried before giving up.
+const TRIES: u16 = 2000;
 
-/// A TCP port nobody listens on. Somebody else may take it before its user does; start again then.
+/// The next port of this process.
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// A TCP port nobody listens on. Another process may take it before its user does; start again then.
 ///
 /// # Errors
-/// When the system has no free port.
+/// When no port is free.
 pub fn free_tcp_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free TCP port")?;
-    Ok(listener.local_addr()?.port())
+    free_port(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
 }
 
 /// A UDP port nobody uses.
 ///
 /// # Errors
-/// When the system has no free port.
+/// When no port is free.
 pub fn free_udp_port() -> Result<u16> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no free UDP port")?;
-    Ok(socket.local_addr()?.port())
+    free_port(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
 }
 
 /// A port free for TCP and for UDP: SIP answers on both.
 pub(crate) fn free_port_for_both() -> Result<u16> {
+    free_port(|port| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+            && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    })
+}
+
+fn free_port(is_free: impl Fn(u16) -> bool) -> Result<u16> {
+    let span = outgoing_from().saturating_sub(LOWEST).max(1);
+    // Processes that run side by side begin at different places.
+    let begin = std::process::id().wrapping_mul(61) % u32::from(span);
     for _ in 0..TRIES {
-        let port = free_tcp_port()?;
-        if UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        let place = (begin + u32::from(NEXT.fetch_add(1, Relaxed))) % u32::from(span);
+        let port = LOWEST + u16::try_from(place)?;
+        if is_free(port) {
             return Ok(port);
         }
     }
-    bail!("no port is free for TCP and UDP after {TRIES} tries")
+    bail!("no free port from {LOWEST} on after {TRIES} tries")
+}
+
+fn outgoing_from() -> u16 {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let from = range.ok().and_then(|range| range.split_whitespace().next()?.parse().ok());
+    from.filter(|&from| from > LOWEST).unwrap_or(OUTGOING_FROM)
 }
