@@ -228,6 +228,7 @@ impl Hearing for Session {
         match command["type"].as_str() {
             Some("KeepAlive") => self.world.ledger.count(SERVICE, |counts| counts.keep_alives += 1),
             Some("ForceEndpoint") => {
+                self.listener.ask();
                 if self.speaking {
                     self.end_turn().await?;
                 }

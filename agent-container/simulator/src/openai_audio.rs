@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::behaviour::{Behaviour, Service};
+use crate::behaviour::{Behaviour, FaultKind, Service};
 use crate::cancel::{Answer, Open};
 use crate::form::Form;
 use crate::listener::Listener;
@@ -71,25 +71,32 @@ async fn transcribe(
     };
     let format = form.text("response_format").unwrap_or("json".into());
     world.ledger.request(service, form.texts());
-    let _open = Open::begin(&world, service);
-    let answer = Answer::begin(&world, service);
     let text = world.transcribe(service, behaviour.caller.as_deref().unwrap_or_default(), |line| {
         hear(&world, sample_rate, &samples, line)
     });
     let duration = samples.len() as f64 / f64::from(sample_rate);
     if form.text("stream").as_deref() == Some("true") {
-        return Ok(stream(service, &world, behaviour, answer, &text));
+        return Ok(tell(service, &world, behaviour, "text/event-stream; charset=utf-8", events(&text)));
     }
-    // A client that hangs up meanwhile drops this future: its answer counts as cancelled.
-    tokio::time::sleep(Duration::from_millis(behaviour.first_ms())).await;
-    answer.complete();
-    Ok(match format.as_str() {
-        "text" => text.into_response(),
-        "verbose_json" => Json(verbose(&text, duration)).into_response(),
-        _ => Json(json!({"text": text, "usage": {"type": "duration", "seconds": duration.ceil()},
-            "x_groq": {"id": "req_simulated"}}))
-        .into_response(),
-    })
+    if behaviour.fault == Some(FaultKind::Error) {
+        world.ledger.count(service, |counts| counts.faults += 1);
+        return Err(error(
+            service,
+            500,
+            "server_error",
+            "The server had an error while processing your request.",
+        ));
+    }
+    let (content_type, answer) = match format.as_str() {
+        "text" => ("text/plain; charset=utf-8", text),
+        "verbose_json" => ("application/json", verbose(&text, duration).to_string()),
+        _ => {
+            let usage = json!({"type": "duration", "seconds": duration.ceil()});
+            let answer = json!({"text": text, "usage": usage, "x_groq": {"id": "req_simulated"}});
+            ("application/json", answer.to_string())
+        }
+    };
+    Ok(tell(service, &world, behaviour, content_type, vec![answer]))
 }
 
 /// The words of the utterance, and how many lines of the script it took.
@@ -113,34 +120,42 @@ fn verbose(text: &str, duration: f64) -> Value {
     })
 }
 
-fn stream(
+/// A transcript as server-sent events.
+fn events(text: &str) -> Vec<String> {
+    let deltas =
+        tokens(text).into_iter().map(|delta| json!({"type": "transcript.text.delta", "delta": delta}));
+    let last = json!({"type": "transcript.text.done", "text": text});
+    let events = deltas.chain([last]).map(|event| event.to_string()).chain(["[DONE]".to_owned()]);
+    events.map(|event| format!("data: {event}\n\n")).collect()
+}
+
+/// The answer, piece by piece, until the fault strikes.
+fn tell(
     service: Service,
     world: &Arc<World>,
     behaviour: Behaviour,
-    answer: Answer,
-    text: &str,
+    content_type: &'static str,
+    answer: Vec<String>,
 ) -> Response {
     let (mut pieces, body) = Pieces::start(world, service, &behaviour);
-    let text = text.to_owned();
+    let world = world.clone();
     tokio::spawn(async move {
-        let done = async {
+        let _open = Open::begin(&world, service);
+        let telling = Answer::begin(&world, service);
+        let told = async {
             pieces.wait(Instant::now() + Duration::from_millis(behaviour.first_ms())).await?;
-            let deltas = tokens(&text)
-                .into_iter()
-                .map(|delta| json!({"type": "transcript.text.delta", "delta": delta}));
-            let last = json!({"type": "transcript.text.done", "text": text});
-            for event in deltas.chain([last]) {
-                pieces.send(format!("data: {event}\n\n")).await?;
+            for piece in answer {
+                pieces.send(piece).await?;
             }
-            pieces.send("data: [DONE]\n\n").await
+            Ok(())
         };
-        match done.await {
-            Ok(()) => answer.complete(),
-            Err(Gone) if pieces.failed() => answer.fail(),
-            Err(Gone) => drop(answer),
+        match told.await {
+            Ok(()) => telling.complete(),
+            Err(Gone) if pieces.failed() => telling.fail(),
+            Err(Gone) => drop(telling),
         }
     });
-    ([("content-type", "text/event-stream; charset=utf-8")], body).into_response()
+    ([("content-type", content_type)], body).into_response()
 }
 
 pub(crate) async fn openai_speech(
