@@ -42,6 +42,10 @@ pub(crate) struct Segment {
     pub(crate) noise: bool,
     /// Words came in this segment.
     pub(crate) worded: bool,
+    /// Begin of what a recogniser of whole utterances has not had yet.
+    pub(crate) utterance: CallTime,
+    /// When it was last asked for the words so far.
+    pub(crate) asked: Option<CallTime>,
 }
 
 impl Segment {
@@ -84,9 +88,15 @@ impl Caller {
                 let start = now - speech_ms;
                 self.first_sound = Some(self.first_sound.map_or(start, |first| first.min(start)));
                 self.stt_ended = None;
-                let fresh =
-                    Segment { start, voice_since: Some(start), voiced_ms: 0, noise: false, worded: false };
-                self.segment = Some(fresh);
+                self.segment = Some(Segment {
+                    start,
+                    voice_since: Some(start),
+                    voiced_ms: 0,
+                    noise: false,
+                    worded: false,
+                    utterance: start,
+                    asked: None,
+                });
                 None
             }
             Vad::Hushed { silence_ms } => {
@@ -127,12 +137,16 @@ impl Caller {
         changed
     }
 
-    /// Takes final words.
+    /// Takes final words. In noise those that were heard as interim ones before are no new voice.
     pub(crate) fn hear_final(&mut self, now: CallTime, text: &str) {
+        let known = crate::words::count(text) <= crate::words::count(&self.interim);
         self.finals = join(&self.finals, text.trim());
         self.interim.clear();
         self.last_final = Some(now);
-        self.note_words(now);
+        match self.segment.as_mut().filter(|s| s.noise && known) {
+            Some(segment) => (segment.utterance, segment.asked) = (now, Some(now)),
+            None => self.note_words(now),
+        }
     }
 
     fn note_words(&mut self, now: CallTime) {

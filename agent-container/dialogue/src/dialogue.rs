@@ -230,6 +230,7 @@ impl Dialogue {
             Timer::EndOfTurn => self.end_of_turn("silence"),
             Timer::SttWait => self.stt_is_late(),
             Timer::FlushStt => self.flush_stt(),
+            Timer::HearSoFar => self.hear_so_far(),
             Timer::OpenTurn => self.voice_without_words(),
             Timer::Deaf => self.deaf(),
             Timer::FalseInterruption => self.false_alarm("no_words"),

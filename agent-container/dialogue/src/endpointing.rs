@@ -130,6 +130,10 @@ pub struct RecogniserConfig {
     /// Silence after which a recogniser that streams is asked for what it has, so that the words are there before the
     /// turn is over (Deepgram: its own end of speech comes after 300 ms). `None`: only when VAD says that speech ended.
     pub flush_after_ms: Option<u64>,
+    /// In noise, for a recogniser that hears whole utterances only: voice of this length is no longer waited for but
+    /// asked about, and asked again after half as long (a third of the utterance, when that is longer), until an answer
+    /// has no new words. `None`: never.
+    pub so_far_after_ms: Option<u64>,
     /// Speech without a word this long after its end means the recogniser is deaf. `None`: never.
     pub deaf_after_ms: Option<u64>,
     /// Shorter speech is no evidence of deafness (coughs).
@@ -138,11 +142,21 @@ pub struct RecogniserConfig {
     pub streams_words: bool,
 }
 
+impl RecogniserConfig {
+    /// For a recogniser that gets whole utterances (Whisper): no word before its end, and more time for them (pipecat's
+    /// P99 of OpenAI and Groq: 1.5 and 2 s).
+    pub fn hear_whole_utterances(&mut self) {
+        self.streams_words = false;
+        self.wait_ms = self.wait_ms.map(|ms| ms.max(2500));
+    }
+}
+
 impl Default for RecogniserConfig {
     fn default() -> Self {
         Self {
             wait_ms: Some(1000),
             flush_after_ms: Some(150),
+            so_far_after_ms: Some(3000),
             deaf_after_ms: Some(2000),
             deaf_min_speech_ms: 1000,
             streams_words: true,

@@ -1,6 +1,7 @@
 //! The caller's voice and words: what VAD and the recogniser say, and when a turn is over.
 
 use crate::speech::Speech;
+use crate::words::count;
 use crate::{CallTime, Decision, Dialogue, EndBy, Mind, Output, State, Stt, Timer, Vad, Who};
 
 impl Dialogue {
@@ -37,8 +38,9 @@ impl Dialogue {
 
     /// A short silence: perhaps the end. VAD says soon; until then nothing else closes the turn.
     fn voice_hushed(&mut self, since: CallTime) {
-        self.timers.clear(Timer::BargeIn);
-        self.timers.clear(Timer::OpenTurn);
+        for timer in [Timer::BargeIn, Timer::OpenTurn, Timer::HearSoFar] {
+            self.timers.clear(timer);
+        }
         let recogniser = &self.config.turns.recogniser;
         let streams = recogniser.streams_words && self.is_streaming();
         if let Some(after) = recogniser.flush_after_ms.filter(|_| streams) {
@@ -54,8 +56,48 @@ impl Dialogue {
         }
     }
 
+    /// While VAD is open: when a recogniser of whole utterances is asked for the words so far.
+    fn time_so_far(&mut self) {
+        self.timers.clear(Timer::HearSoFar);
+        let (Some(segment), recogniser) = (self.caller.segment, &self.config.turns.recogniser) else {
+            return;
+        };
+        let Some(after) = recogniser.so_far_after_ms.filter(|_| !recogniser.streams_words) else { return };
+        if segment.is_hushed() || !self.is_streaming() {
+            return;
+        }
+        let at = match segment.asked {
+            None => segment.utterance + after,
+            Some(asked) => asked + (after / 2).max(asked.since(segment.utterance) / 3),
+        };
+        self.timers.set(Timer::HearSoFar, at.max(self.now));
+    }
+
+    /// The voice goes on and on: words, or noise?
+    pub(crate) fn hear_so_far(&mut self) {
+        if let Some(segment) = &mut self.caller.segment {
+            segment.asked = Some(self.now);
+            self.emit(Output::HearSoFar);
+        }
+        self.time_so_far();
+    }
+
+    /// The answer to that. Words of a segment that is over come with its final.
+    fn heard_so_far(&mut self, text: &str) {
+        let Some(segment) = &mut self.caller.segment else { return };
+        if count(text) > count(&self.caller.interim) {
+            return self.hear_interim(text);
+        }
+        if text.is_empty() {
+            segment.utterance = segment.asked.unwrap_or(self.now);
+        }
+        if !segment.noise {
+            self.voice_without_words();
+        }
+    }
+
     fn voice_ended(&mut self, segment: crate::caller::Segment, end: CallTime) {
-        for timer in [Timer::BargeIn, Timer::OpenTurn, Timer::FlushStt] {
+        for timer in [Timer::BargeIn, Timer::OpenTurn, Timer::HearSoFar, Timer::FlushStt] {
             self.timers.clear(timer);
         }
         self.overridden = false;
@@ -85,6 +127,7 @@ impl Dialogue {
     pub(crate) fn on_stt(&mut self, event: Stt) {
         match event {
             Stt::Interim { text } => self.hear_interim(&text),
+            Stt::SoFar { text } => self.heard_so_far(&text),
             Stt::Final { text, speech_final } => {
                 self.hear_final(&text);
                 if speech_final {
@@ -203,7 +246,10 @@ impl Dialogue {
     fn time_open_turn(&mut self) {
         self.timers.clear(Timer::OpenTurn);
         let (Some(segment), e) = (self.caller.segment, &self.config.turns.endpointing) else { return };
-        if segment.noise || segment.is_hushed() || !self.config.turns.recogniser.streams_words {
+        if !self.config.turns.recogniser.streams_words {
+            return self.time_so_far();
+        }
+        if segment.noise || segment.is_hushed() {
             return;
         }
         let quiet = e

@@ -146,6 +146,12 @@ pub enum Stt {
         /// All words since the last final.
         text: String,
     },
+    /// A recogniser of whole utterances, asked by [`crate::Output::HearSoFar`]: its words for the utterance that goes on.
+    /// They may still change. No more of them than the last time: the voice says nothing.
+    SoFar {
+        /// All words since the last final; empty when there are none.
+        text: String,
+    },
     /// Words that will not change any more; appended to the turn. Empty text is ignored.
     Final {
         /// The words since the last final.

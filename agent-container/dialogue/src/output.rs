@@ -52,6 +52,9 @@ pub enum Output {
     },
     /// Ask the recogniser to finalise what it has (Deepgram `Finalize`); vendors without one ignore it.
     FlushStt,
+    /// Ask a recogniser of whole utterances for the words so far, while the voice goes on; it answers with
+    /// [`crate::Stt::SoFar`], or not at all.
+    HearSoFar,
     /// The recogniser is deaf (speech without words): connect anew and replay the kept audio.
     RestartStt,
     /// Press keys towards the other side.

@@ -31,6 +31,8 @@ timers! {
     SttWait,
     /// A short silence has lasted: the recogniser is asked for its words.
     FlushStt,
+    /// The voice goes on: a recogniser of whole utterances is asked for the words so far.
+    HearSoFar,
     /// Evidence beside VAD that the turn is over.
     OpenTurn,
     /// Speech without words: the recogniser may be deaf.

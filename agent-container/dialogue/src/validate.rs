@@ -83,6 +83,7 @@ fn endpointing(t: &TurnConfig) -> Result<(), ConfigError> {
         within("turns.recogniser.wait_ms", wait_ms, &limits::TRANSCRIPT_TIMEOUT_MS)?;
     }
     optional("turns.recogniser.flush_after_ms", t.recogniser.flush_after_ms, 100, 10_000)?;
+    optional("turns.recogniser.so_far_after_ms", t.recogniser.so_far_after_ms, 1000, 60_000)?;
     optional("turns.recogniser.deaf_after_ms", t.recogniser.deaf_after_ms, 200, 30_000)?;
     between("turns.recogniser.deaf_min_speech_ms", t.recogniser.deaf_min_speech_ms, 0, 30_000)
 }

@@ -10,7 +10,7 @@ pub(crate) fn inputs(script: &Script) -> Vec<(u64, Input)> {
     for event in &script.events {
         match &event.what {
             Happening::Input(input) => inputs.push((event.at_ms, input.clone())),
-            Happening::Speech { text, lost: false, .. } if !text.is_empty() => {
+            Happening::Speech { text, lost: false, .. } if !text.is_empty() && !script.stt.whole => {
                 recognise(script, event, &mut inputs)
             }
             Happening::Speech { .. } => {}
@@ -37,6 +37,20 @@ fn recognise(script: &Script, event: &Timed, inputs: &mut Vec<(u64, Input)>) {
         interim(to + delay / 2, &words[..words.len().min(2)]);
     }
     inputs.push((to + delay, Input::Stt(Stt::Final { text: text.clone(), speech_final: false })));
+}
+
+/// The words that end within the audio from `from` to `to` (ms).
+pub(crate) fn words_within(script: &Script, from: u64, to: u64) -> String {
+    let mut heard = Vec::new();
+    for event in &script.events {
+        let Happening::Speech { end_ms, text, lost: false, .. } = &event.what else { continue };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let ends = |n: usize| event.at_ms + (end_ms - event.at_ms) * (n as u64 + 1) / words.len() as u64;
+        heard.extend(
+            words.iter().enumerate().filter(|(n, _)| (from + 1..=to).contains(&ends(*n))).map(|(_, w)| *w),
+        );
+    }
+    heard.join(" ")
 }
 
 /// The fake VAD, by the agent's own parameters.

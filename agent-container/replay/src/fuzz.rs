@@ -95,7 +95,7 @@ fn head(dice: &mut Dice, out: &mut String) {
     if dice.chance(60) {
         out.push_str("greeting \"Hello, this is the restaurant, how can I help you?\"\n");
     }
-    let switches: [(&str, u64); 12] = [
+    let switches: [(&str, u64); 13] = [
         ("set road.pausable false", 30),
         ("set interruption.resume false", 15),
         ("set interruption.enabled false", 5),
@@ -104,6 +104,7 @@ fn head(dice: &mut Dice, out: &mut String) {
         ("set endpointing.text_rules null", 30),
         ("tts word_times=on", 40),
         ("stt streams=off\nset recogniser.streams_words false", 15),
+        ("stt whole=on", 15),
         ("set tools.think_during_speech false", 20),
         (
             "set turn_model.kind smart-turn\nturn_model p=0.9 delay=0.1\nturn_model p=0.3 delay=0.4\nturn_model skip=busy delay=0",

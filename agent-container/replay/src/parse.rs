@@ -93,6 +93,10 @@ impl Script {
             match key {
                 "delay" => self.stt.delay_ms = words::seconds(value)?,
                 "streams" => self.stt.streams = words::switch(value)?,
+                "whole" if words::switch(value)? => {
+                    self.stt.whole = true;
+                    self.config.turns.recogniser.hear_whole_utterances();
+                }
                 other => return Err(format!("unknown setting `{other}` of stt")),
             }
         }
@@ -313,6 +317,7 @@ fn stt(rest: &[String]) -> Result<Stt, String> {
     let failure = || dialogue::Failure::new(FailureKind::Disconnected, "script");
     Ok(match rest.first().map(String::as_str) {
         Some("interim") => Stt::Interim { text: text()? },
+        Some("so_far") => Stt::SoFar { text: text()? },
         Some("final") => Stt::Final { text: text()?, speech_final: false },
         Some("speech_final") => Stt::Final { text: text()?, speech_final: true },
         Some("eager") => Stt::EagerEnd { text: text()? },
@@ -320,7 +325,11 @@ fn stt(rest: &[String]) -> Result<Stt, String> {
         Some("end_of_turn") => Stt::EndOfTurn { text: rest.get(1).cloned() },
         Some("fails") => Stt::Failed(failure()),
         Some("restored") => Stt::Restored,
-        _ => return Err("stt interim|final|speech_final|eager|resumed|end_of_turn|fails|restored".to_owned()),
+        _ => {
+            return Err(
+                "stt interim|so_far|final|speech_final|eager|resumed|end_of_turn|fails|restored".to_owned()
+            );
+        }
     })
 }
 

@@ -261,6 +261,7 @@ impl Maker {
         let masker = &mut self.masker;
         match stt {
             Stt::Interim { text } => Stt::Interim { text: masker.text(text) },
+            Stt::SoFar { text } => Stt::SoFar { text: masker.text(text) },
             Stt::Final { text, speech_final } => {
                 Stt::Final { text: masker.text(text), speech_final: *speech_final }
             }

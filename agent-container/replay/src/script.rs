@@ -148,6 +148,8 @@ pub struct SttFake {
     pub delay_ms: u64,
     /// Words while the caller speaks, else one interim (the first two words) halfway to the final.
     pub streams: bool,
+    /// Whole utterances: final words when VAD or the dialogue ends one, words so far when asked, nothing else.
+    pub whole: bool,
 }
 
 /// The fake model.
@@ -205,7 +207,7 @@ impl Script {
             transfers: Vec::new(),
             expectations: Vec::new(),
             golden: None,
-            stt: SttFake { delay_ms: 200, streams: true },
+            stt: SttFake { delay_ms: 200, streams: true, whole: false },
             llm: LlmFake { ttft_ms: 100, duration_ms: 300 },
             tts: TtsFake { ttfb_ms: 200, extra_ms: 0, word_times: false, silent: false, failures: 0 },
             turn_model: VecDeque::new(),

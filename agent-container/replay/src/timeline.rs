@@ -59,6 +59,7 @@ impl Timeline {
     fn input(&mut self, at: CallTime, input: &Input) {
         match input {
             Input::Stt(Stt::Interim { text }) => self.add(at, true, format!("stti:{text}")),
+            Input::Stt(Stt::SoFar { text }) => self.add(at, false, format!("stts:{text}")),
             Input::Stt(Stt::Final { text, .. }) => self.add(at, true, format!("sttF:{text}")),
             Input::Say { id, event: SayEvent::Finished { position_ms } } => {
                 let int = if self.hushed.contains(id) { "True" } else { "False" };
@@ -139,6 +140,7 @@ fn wish(output: &Output) -> Option<String> {
         Output::CancelTool { .. } => "cancel_tool".to_owned(),
         Output::AskTurnModel { .. } => "ask_turn_model".to_owned(),
         Output::FlushStt => "flush_stt".to_owned(),
+        Output::HearSoFar => "hear_so_far".to_owned(),
         Output::RestartStt => "restart_stt".to_owned(),
         Output::SendDigits { digits } => format!("send_digits:{digits}"),
         Output::Transfer { to, .. } => format!("transfer:{to}"),

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use dialogue::{
     AskId, CallTime, Dialogue, Failure, FailureKind, HistoryItem, Input, JournalLine, LiveCommand, Message,
-    Output, SayEvent, SayId, ThinkEvent, ThinkId, ThinkRequest, ToolId, ToolResult, TransferResult,
-    TurnAnswer, Usage,
+    Output, SayEvent, SayId, Stt, ThinkEvent, ThinkId, ThinkRequest, ToolId, ToolResult, TransferResult,
+    TurnAnswer, Usage, Vad,
 };
 
 use crate::caller;
@@ -50,6 +50,8 @@ struct World<'a> {
     transfers: VecDeque<TransferLine>,
     turn_model: VecDeque<TurnModelLine>,
     tts_failures: u32,
+    /// Whole utterances: audio up to here is in one already.
+    heard_ms: u64,
 }
 
 #[derive(Debug)]
@@ -94,6 +96,7 @@ pub fn run(script: &Script) -> Result<Recording, dialogue::ConfigError> {
         transfers: script.transfers.clone().into(),
         turn_model: script.turn_model.clone(),
         tts_failures: script.tts.failures,
+        heard_ms: 0,
     };
     world.schedule_script();
     world.drain();
@@ -134,7 +137,13 @@ impl World<'_> {
 
     fn take(&mut self, step: Step) {
         match step {
-            Step::Input(input) => self.input(input),
+            Step::Input(input) => {
+                let over = matches!(input, Input::Vad(Vad::Ended { .. }));
+                self.input(input);
+                if over {
+                    self.finalise();
+                }
+            }
             Step::Think(id, event) if !self.cancelled_thinks.contains(&id) => {
                 self.input(Input::Think { id, event })
             }
@@ -175,6 +184,11 @@ impl World<'_> {
             Output::CancelTool { id } => {
                 self.cancelled_tools.insert(id);
             }
+            Output::FlushStt => self.finalise(),
+            Output::HearSoFar => {
+                let text = caller::words_within(self.script, self.heard_ms, self.now);
+                self.at(self.now + self.script.stt.delay_ms, Step::Input(Input::Stt(Stt::SoFar { text })));
+            }
             Output::AskTurnModel { id, .. } => self.judge_turn(id),
             Output::Transfer { id, .. } => {
                 let line = self.transfers.pop_front();
@@ -187,6 +201,20 @@ impl World<'_> {
             Output::Live(LiveCommand::Play { item, say }) => self.play_item(say, &item),
             _ => {}
         }
+    }
+
+    /// The end of an utterance, for a recogniser that gets whole ones.
+    fn finalise(&mut self) {
+        if !self.script.stt.whole {
+            return;
+        }
+        let text = caller::words_within(self.script, self.heard_ms, self.now);
+        self.heard_ms = self.now;
+        let event = match text.is_empty() {
+            true => Stt::EndOfTurn { text: None },
+            false => Stt::Final { text, speech_final: true },
+        };
+        self.at(self.now + self.script.stt.delay_ms, Step::Input(Input::Stt(event)));
     }
 
     /// The end-of-turn model's answers come in the script's order; the last one repeats.

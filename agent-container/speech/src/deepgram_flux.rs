@@ -20,7 +20,7 @@ const SILENCE_MS: u32 = 500;
 pub struct DeepgramFlux {
     config: SttConfig,
     tolerance: Tolerance,
-    gathered: Vec<i16>,
+    gathered: pcm::Gather,
     closing: bool,
     /// Turn whose end was told; later messages about it are stale.
     ended_turn: Option<u64>,
@@ -32,7 +32,8 @@ impl DeepgramFlux {
 
     pub(crate) fn new(config: SttConfig) -> Self {
         let tolerance = Tolerance::new(Vendor::Deepgram, Tolerance::TEXT);
-        Self { config, tolerance, gathered: Vec::new(), closing: false, ended_turn: None }
+        let gathered = pcm::Gather::new(CHUNK_MS, config.sample_rate);
+        Self { config, tolerance, gathered, closing: false, ended_turn: None }
     }
 
     pub(crate) fn connect(&self) -> WsRequest {
@@ -56,24 +57,26 @@ impl DeepgramFlux {
     }
 
     pub(crate) fn audio(&mut self, samples: &[i16]) -> Option<WsMessage> {
-        self.gathered.extend_from_slice(samples);
-        let enough = self.gathered.len() >= self.samples(CHUNK_MS);
-        enough.then(|| WsMessage::Binary(pcm::to_bytes(&std::mem::take(&mut self.gathered))))
+        self.gathered.push(samples)
     }
 
     /// Silence: KeepAlive is not part of this protocol.
     pub(crate) fn keep_alive(&mut self) -> Vec<WsMessage> {
-        let silence = vec![0; self.samples(SILENCE_MS)];
+        let silence = vec![0; (self.config.sample_rate * SILENCE_MS / 1000) as usize];
         self.audio(&silence).into_iter().collect()
     }
 
     pub(crate) fn finalize(&mut self) -> Vec<WsMessage> {
-        self.rest().chain([WsMessage::json(&json!({"type": "ForceEndTurn"}))]).collect()
+        self.with_rest("ForceEndTurn")
     }
 
     pub(crate) fn close(&mut self) -> Vec<WsMessage> {
         self.closing = true;
-        self.rest().chain([WsMessage::json(&json!({"type": "CloseStream"}))]).collect()
+        self.with_rest("CloseStream")
+    }
+
+    fn with_rest(&mut self, command: &str) -> Vec<WsMessage> {
+        self.gathered.rest().into_iter().chain([WsMessage::json(&json!({ "type": command }))]).collect()
     }
 
     pub(crate) fn decode(&mut self, message: WsMessage) -> Result<Vec<SttEvent>, Fault> {
@@ -127,15 +130,6 @@ impl DeepgramFlux {
             }
             _ => vec![SttEvent::Ignored("unknown turn event".to_owned())],
         }
-    }
-
-    fn rest(&mut self) -> impl Iterator<Item = WsMessage> + use<> {
-        let rest = std::mem::take(&mut self.gathered);
-        (!rest.is_empty()).then(|| WsMessage::Binary(pcm::to_bytes(&rest))).into_iter()
-    }
-
-    fn samples(&self, ms: u32) -> usize {
-        (u64::from(self.config.sample_rate) * u64::from(ms) / 1000) as usize
     }
 }
 

@@ -17,6 +17,9 @@ const ENDPOINTING_MS: u32 = 300;
 const UTTERANCE_END_MS: u32 = 1000;
 /// Silence that primes a socket which has not heard any audio: KeepAlive alone may not hold it open.
 const PRIMER_MS: u32 = 20;
+/// Audio goes in pieces of this length: a message for each 20 ms would cost more than anything else a call does.
+/// livekit's plugin sends 50 ms.
+const CHUNK_MS: u32 = 60;
 /// An interim that starts this much before the end of the last final is about settled words.
 const OVERLAP_MS: u64 = 50;
 
@@ -25,6 +28,7 @@ const OVERLAP_MS: u64 = 50;
 pub struct DeepgramListen {
     config: SttConfig,
     tolerance: Tolerance,
+    gathered: pcm::Gather,
     heard_audio: bool,
     closing: bool,
     settled_until_ms: u64,
@@ -36,7 +40,8 @@ impl DeepgramListen {
 
     pub(crate) fn new(config: SttConfig) -> Self {
         let tolerance = Tolerance::new(Vendor::Deepgram, Tolerance::TEXT);
-        Self { config, tolerance, heard_audio: false, closing: false, settled_until_ms: 0 }
+        let gathered = pcm::Gather::new(CHUNK_MS, config.sample_rate);
+        Self { config, tolerance, gathered, heard_audio: false, closing: false, settled_until_ms: 0 }
     }
 
     pub(crate) fn connect(&self) -> WsRequest {
@@ -73,26 +78,28 @@ impl DeepgramListen {
 
     /// Never an empty frame: the vendor takes it as the end of the stream.
     pub(crate) fn audio(&mut self, samples: &[i16]) -> Option<WsMessage> {
-        if samples.is_empty() {
-            return None;
-        }
-        self.heard_audio = true;
-        Some(WsMessage::Binary(pcm::to_bytes(samples)))
+        self.heard_audio |= !samples.is_empty();
+        self.gathered.push(samples)
     }
 
     pub(crate) fn keep_alive(&mut self) -> Vec<WsMessage> {
-        let primer = vec![0; (self.config.sample_rate * PRIMER_MS / 1000) as usize];
-        let primer = if self.heard_audio { None } else { self.audio(&primer) };
-        primer.into_iter().chain([WsMessage::json(&json!({"type": "KeepAlive"}))]).collect()
+        if !self.heard_audio {
+            self.audio(&vec![0; (self.config.sample_rate * PRIMER_MS / 1000) as usize]);
+        }
+        self.gathered.rest().into_iter().chain([WsMessage::json(&json!({"type": "KeepAlive"}))]).collect()
     }
 
     pub(crate) fn finalize(&mut self) -> Vec<WsMessage> {
-        vec![WsMessage::json(&json!({"type": "Finalize"}))]
+        self.with_rest("Finalize")
     }
 
     pub(crate) fn close(&mut self) -> Vec<WsMessage> {
         self.closing = true;
-        vec![WsMessage::json(&json!({"type": "CloseStream"}))]
+        self.with_rest("CloseStream")
+    }
+
+    fn with_rest(&mut self, command: &str) -> Vec<WsMessage> {
+        self.gathered.rest().into_iter().chain([WsMessage::json(&json!({ "type": command }))]).collect()
     }
 
     pub(crate) fn decode(&mut self, message: WsMessage) -> Result<Vec<SttEvent>, Fault> {

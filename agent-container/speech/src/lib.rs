@@ -61,5 +61,5 @@ pub use sse::{SseEvent, SseReader};
 pub use stt::{Stt, SttConfig, SttEvent, SttOptions, SttSocket, SttVendor, Transcript};
 pub use tts::{ContextId, SpokenChar, Tts, TtsConfig, TtsEvent, TtsSocket, TtsVendor, VoiceSettings};
 pub use vendor::{Endpoint, Vendor};
-pub use whisper::{SttFile, Utterance};
+pub use whisper::{Asked, SttFile, Utterance};
 pub use wire::{Body, Header, HttpRequest, Method, WsMessage, WsRequest};

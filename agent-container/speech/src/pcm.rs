@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::WsMessage;
+
 /// Samples as little-endian bytes.
 pub(crate) fn to_bytes(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
@@ -16,6 +18,34 @@ pub(crate) fn to_base64(samples: &[i16]) -> String {
 /// Bytes of base64, or `None`.
 pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
+}
+
+/// Gathers audio into chunks of a size worth a message.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    chunk: usize,
+    held: Vec<i16>,
+}
+
+impl Gather {
+    /// Chunks of `chunk_ms` at `sample_rate` Hz, or longer ones where more comes in one piece.
+    pub(crate) fn new(chunk_ms: u32, sample_rate: u32) -> Self {
+        let chunk = u64::from(sample_rate) * u64::from(chunk_ms) / 1000;
+        Self { chunk: usize::try_from(chunk).unwrap_or(usize::MAX).max(1), held: Vec::new() }
+    }
+
+    /// Takes audio; a chunk when there is enough.
+    pub(crate) fn push(&mut self, samples: &[i16]) -> Option<WsMessage> {
+        self.held.extend_from_slice(samples);
+        if self.held.len() >= self.chunk { self.rest() } else { None }
+    }
+
+    /// What there is, if it is anything.
+    pub(crate) fn rest(&mut self) -> Option<WsMessage> {
+        let rest = (!self.held.is_empty()).then(|| WsMessage::Binary(to_bytes(&self.held)));
+        self.held.clear();
+        rest
+    }
 }
 
 /// Turns byte chunks that may end inside a sample into samples.

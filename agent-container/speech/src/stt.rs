@@ -110,6 +110,8 @@ pub enum SttEvent {
     Final(Transcript),
     /// The turn is probably over with these words: worth a speculative reply.
     EagerEndOfTurn(Transcript),
+    /// Words of an utterance that goes on, asked for by [`crate::SttFile::so_far`]; empty when there are none yet.
+    SoFar(Transcript),
     /// The eager end was wrong: the caller goes on.
     TurnResumed,
     /// The vendor heard the speech pause or end. May come twice, or without words before it.

@@ -1,7 +1,8 @@
 //! OpenAI and Groq transcription: one request an utterance, nothing while it is spoken.
 //!
 //! The audio is gathered all the time, with some from before the speech began; [`SttFile::speech_started`] marks
-//! the beginning and [`SttFile::finalize`] makes the request, both on the word of our own VAD.
+//! the beginning and [`SttFile::speech_ended`] makes the request, both on the word of our own VAD. In speech without an
+//! end [`SttFile::so_far`] asks what was said until now, and [`SttFile::finalize`] takes it.
 
 use std::collections::VecDeque;
 
@@ -39,11 +40,22 @@ pub struct SttFile {
     speaking_since: Option<u64>,
 }
 
+/// What an [`Utterance`] is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Its words: it is over.
+    Final,
+    /// The words so far.
+    SoFar,
+}
+
 /// An utterance to transcribe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Utterance {
     /// The request for it.
     pub request: HttpRequest,
+    /// What for.
+    pub asked: Asked,
     /// Start, milliseconds of audio heard.
     pub start_ms: u64,
     /// End, milliseconds of audio heard.
@@ -74,25 +86,56 @@ impl SttFile {
     }
 
     /// Our own VAD heard speech end: the request for what was said; `None` without speech worth one.
+    pub fn speech_ended(&mut self) -> Option<Utterance> {
+        let utterance = self.finalize();
+        self.speaking_since = None;
+        utterance
+    }
+
+    /// The request for what was said until now, which is taken as an utterance, whether the voice goes on or not; `None`
+    /// without speech worth one.
     pub fn finalize(&mut self) -> Option<Utterance> {
-        let since = self.speaking_since.take()?;
+        let utterance = self.utterance(Asked::Final)?;
+        self.forget(self.audio.len());
+        self.speaking_since = Some(self.now());
+        Some(utterance)
+    }
+
+    /// The request for what was said until now, while it goes on; `None` without speech worth one.
+    pub fn so_far(&mut self) -> Option<Utterance> {
+        self.utterance(Asked::SoFar)
+    }
+
+    fn utterance(&mut self, asked: Asked) -> Option<Utterance> {
+        let since = self.speaking_since?;
         if self.ms(self.now() - since) < SHORTEST_MS {
             return None;
         }
-        let start_ms = self.ms(self.dropped);
-        let end_ms = self.ms(self.now());
+        let (start_ms, end_ms) = (self.ms(self.dropped), self.ms(self.now()));
         let samples: Vec<i16> = self.audio.make_contiguous().to_vec();
-        self.dropped += samples.len() as u64;
-        self.audio.clear();
-        Some(Utterance { request: self.request(&samples), start_ms, end_ms })
+        Some(Utterance { request: self.request(&samples), asked, start_ms, end_ms })
     }
 
-    /// What the answer to an utterance means. `headers` are name and value pairs of the response.
+    fn forget(&mut self, samples: usize) {
+        self.audio.drain(..samples);
+        self.dropped += samples as u64;
+    }
+
+    /// There was no word in it: all but its end, in which one may have begun, is not asked about again.
+    fn wordless(&mut self, utterance: &Utterance) {
+        let until = (u64::from(self.config.sample_rate) * utterance.end_ms / 1000)
+            .saturating_sub(self.samples(BEFORE_MS) as u64)
+            .saturating_sub(self.dropped);
+        self.forget((until as usize).min(self.audio.len()));
+    }
+
+    /// What the answer to an utterance means. `headers` are name and value pairs of the response. Words so far of what was
+    /// finalised meanwhile mean nothing.
     ///
     /// # Errors
     /// When the vendor refused or what it said cannot be read.
     pub fn decode(
-        &self,
+        &mut self,
         utterance: &Utterance,
         status: u16,
         headers: &[(String, String)],
@@ -107,9 +150,8 @@ impl SttFile {
         }
         let answer: Answer = serde_json::from_slice(body)
             .map_err(|error| Fault::malformed(vendor, &format!("transcription: {:?}", error.classify())))?;
-        let text = answer.text();
-        let transcript = (!text.is_empty()).then(|| Transcript {
-            text,
+        let transcript = Transcript {
+            text: answer.text(),
             start_ms: answer
                 .segments
                 .first()
@@ -117,7 +159,15 @@ impl SttFile {
             end_ms: utterance.end_ms,
             confidence: answer.confidence(),
             language: answer.language.clone(),
-        });
+        };
+        if utterance.asked == Asked::SoFar {
+            let stale = self.speaking_since.is_none() || self.ms(self.dropped) >= utterance.end_ms;
+            if transcript.text.is_empty() && !stale {
+                self.wordless(utterance);
+            }
+            return Ok(if stale { Vec::new() } else { vec![SttEvent::SoFar(transcript)] });
+        }
+        let transcript = (!transcript.text.is_empty()).then_some(transcript);
         let end = [SttEvent::EndOfSpeech { at_ms: Some(utterance.end_ms) }, SttEvent::Flushed];
         Ok(transcript.map(SttEvent::Final).into_iter().chain(end).collect())
     }

@@ -188,6 +188,7 @@ impl Effects {
             Output::CancelTool { id } => self.tools.cancel(id),
             Output::AskTurnModel { id, turn_ms } => self.ask_turn_model(id, turn_ms),
             Output::FlushStt => return self.tell_recogniser(recogniser::Command::Flush),
+            Output::HearSoFar => return self.tell_recogniser(recogniser::Command::SoFar),
             Output::RestartStt => return self.tell_recogniser(recogniser::Command::Restart),
             Output::SendDigits { digits } => {
                 self.tasks.spawn(keys::press(digits, self.line.clone()));

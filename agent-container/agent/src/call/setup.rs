@@ -148,16 +148,9 @@ fn suit(dialogue: &mut Config, vendor: SttVendor) {
     match vendor {
         SttVendor::Deepgram | SttVendor::AssemblyAi => {}
         SttVendor::DeepgramFlux => dialogue.turns.endpointing.end_by = EndBy::Stt,
-        SttVendor::OpenAi | SttVendor::Groq => {
-            dialogue.turns.recogniser.streams_words = false;
-            dialogue.turns.recogniser.wait_ms =
-                dialogue.turns.recogniser.wait_ms.map(|ms| ms.max(WHOLE_UTTERANCE_MS));
-        }
+        SttVendor::OpenAi | SttVendor::Groq => dialogue.turns.recogniser.hear_whole_utterances(),
     }
 }
-
-/// How long a transcript of a whole utterance may take (pipecat's P99 of OpenAI and Groq: 1.5 and 2 s).
-const WHOLE_UTTERANCE_MS: u64 = 2500;
 
 /// One vendor of a chain, its options taken apart.
 struct Choice<'a> {

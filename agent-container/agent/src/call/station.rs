@@ -13,6 +13,10 @@ use crate::drivers::recogniser::FRAME_BOUND;
 /// counted; a loop that leaves so many unread is stuck anyway.
 const EDGE_BOUND: usize = 64;
 
+/// Frames that go to the recogniser together, 60 ms, while nothing happens: to wake it for each would cost more than what it
+/// does with them.
+const BUNDLE: usize = 3;
+
 /// The media thread's end.
 #[derive(Debug)]
 pub struct CallStation {
@@ -21,6 +25,7 @@ pub struct CallStation {
     copy: Option<mpsc::Sender<Frame>>,
     edges: mpsc::Sender<VadEdge>,
     frames: mpsc::Sender<Frame>,
+    bundle: Vec<Frame>,
     playout: Playout,
     dropped: Arc<AtomicU64>,
 }
@@ -72,6 +77,7 @@ pub fn pair() -> (CallStation, StationEnd) {
         copy: None,
         edges: edge_tx,
         frames: frame_tx,
+        bundle: Vec::with_capacity(BUNDLE),
         playout,
         dropped: Arc::clone(&dropped),
     };
@@ -91,12 +97,19 @@ impl Station for CallStation {
         {
             self.dropped.fetch_add(1, Relaxed);
         }
-        if let Some(edge) = self.vad.hear(frame)
+        let edge = self.vad.hear(frame);
+        self.bundle.push(*frame);
+        // What an edge makes the dialogue ask the recogniser is about all audio up to it.
+        if self.bundle.len() >= BUNDLE || edge.is_some() {
+            for frame in self.bundle.drain(..) {
+                if self.frames.try_send(frame).is_err() {
+                    self.dropped.fetch_add(1, Relaxed);
+                }
+            }
+        }
+        if let Some(edge) = edge
             && self.edges.try_send(edge).is_err()
         {
-            self.dropped.fetch_add(1, Relaxed);
-        }
-        if self.frames.try_send(*frame).is_err() {
             self.dropped.fetch_add(1, Relaxed);
         }
     }

@@ -35,8 +35,10 @@ pub const FRAME_BOUND: usize = 64;
 /// What the dialogue asks of the recogniser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Say what was heard so far.
+    /// Finalise what was heard so far.
     Flush,
+    /// Say what was heard so far, and go on.
+    SoFar,
     /// Connect anew: the session is deaf.
     Restart,
     /// Our own ear heard speech begin.
@@ -75,6 +77,10 @@ pub struct Recogniser {
     losses: u32,
     /// The dialogue was told that nobody hears.
     outage: bool,
+    /// Our own ear hears the caller speak.
+    pub(super) speaking: bool,
+    /// It did so since the last final words.
+    pub(super) unheard: bool,
     pub(super) frames: mpsc::Receiver<Frame>,
     pub(super) commands: mpsc::Receiver<Command>,
     inbox: mpsc::Sender<Input>,
@@ -109,6 +115,8 @@ impl Recogniser {
             heard,
             losses,
             outage,
+            speaking: false,
+            unheard: false,
             frames,
             commands,
             inbox,
@@ -210,11 +218,16 @@ impl Recogniser {
                         return Ended::Call;
                     }
                 },
-                command = next_command(&mut self.commands) => match command {
-                    Command::Flush => session.finalize(),
+                command = next_command(&mut self.commands) => match self.follow(command) {
+                    // What was said before the question comes before it.
+                    Command::Flush => {
+                        let mut outgoing = session_audio(&mut session, &self.waiting());
+                        outgoing.extend(session.finalize());
+                        outgoing
+                    }
                     Command::Restart => return Ended::Restart,
-                    // A live session hears that itself.
-                    Command::SpeechStarted | Command::SpeechEnded => continue,
+                    // A live session hears that itself, and says what it hears.
+                    Command::SpeechStarted | Command::SpeechEnded | Command::SoFar => continue,
                 },
                 () = sleep_until(keep_alive_at) => {
                     sent_at = Instant::now();
@@ -230,10 +243,25 @@ impl Recogniser {
         }
     }
 
-    /// All frames that wait, as one piece.
+    /// Follows the caller's voice.
+    pub(super) fn follow(&mut self, command: Command) -> Command {
+        match command {
+            Command::SpeechStarted => (self.speaking, self.unheard) = (true, true),
+            Command::SpeechEnded => self.speaking = false,
+            Command::Flush | Command::SoFar | Command::Restart => {}
+        }
+        command
+    }
+
+    /// This frame and all that wait, as one piece.
     pub(super) fn gather(&mut self, first: Frame) -> Vec<i16> {
-        let mut samples = first.to_vec();
         self.kept.push(first);
+        [first.to_vec(), self.waiting()].concat()
+    }
+
+    /// All frames that wait, as one piece.
+    pub(super) fn waiting(&mut self) -> Vec<i16> {
+        let mut samples = Vec::new();
         while let Ok(frame) = self.frames.try_recv() {
             samples.extend_from_slice(&frame);
             self.kept.push(frame);
@@ -266,6 +294,7 @@ impl Recogniser {
         match event {
             SttEvent::Final(words) => {
                 self.kept.settle(words.end_ms);
+                self.unheard = false;
                 if !words.text.trim().is_empty() {
                     self.vendors.worked(Kind::Stt, &self.places[self.attempt.vendor()]);
                     self.heard = true;
@@ -289,6 +318,7 @@ fn input_of(event: &SttEvent, spoken_out: bool, merged: bool) -> Option<SttInput
         SttEvent::Final(words) => {
             Some(SttInput::Final { text: words.text.clone(), speech_final: spoken_out })
         }
+        SttEvent::SoFar(words) => Some(SttInput::SoFar { text: words.text.clone() }),
         SttEvent::EagerEndOfTurn(words) => Some(SttInput::EagerEnd { text: words.text.clone() }),
         SttEvent::TurnResumed => Some(SttInput::Resumed),
         SttEvent::EndOfTurn { .. } => Some(SttInput::EndOfTurn { text: None }),

@@ -78,7 +78,11 @@ fn configuration_reaches_the_query() {
 fn audio_is_little_endian_and_never_empty() {
     let mut session = session(config());
     assert_eq!(session.audio(&[]), None);
-    assert_eq!(session.audio(&[1, -2]), Some(WsMessage::Binary(vec![1, 0, 0xfe, 0xff])));
+    assert_eq!(session.audio(&[1, -2]), None);
+    let finalize = WsMessage::Text(r#"{"type":"Finalize"}"#.to_owned());
+    assert_eq!(session.finalize(), [WsMessage::Binary(vec![1, 0, 0xfe, 0xff]), finalize]);
+    assert_eq!(session.audio(&[7; 959]), None);
+    assert_eq!(session.audio(&[7]), Some(WsMessage::Binary([7, 0].repeat(960))));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn utterance(session: &mut SttFile) -> Utterance {
     session.audio(&[0; 16_000]);
     session.speech_started();
     session.audio(&[7; 16_000]);
-    session.finalize().unwrap()
+    session.speech_ended().unwrap()
 }
 
 #[test]
@@ -71,6 +71,52 @@ fn a_monologue_keeps_its_last_minute() {
     }
     let spoken = session.finalize().unwrap();
     assert_eq!((spoken.start_ms, spoken.end_ms), (10_000, 70_000));
+}
+
+/// Asks about two seconds of speech that goes on, and takes `answer` for it.
+fn so_far(answer: &str) -> (SttFile, Vec<SttEvent>) {
+    let mut session = session(SttVendor::Groq);
+    session.speech_started();
+    session.audio(&[7; 32_000]);
+    let asked = session.so_far().unwrap();
+    session.audio(&[7; 16_000]);
+    let body = json!({ "text": answer }).to_string();
+    let events = session.decode(&asked, 200, &[], body.as_bytes()).unwrap();
+    (session, events)
+}
+
+#[test]
+fn speech_without_an_end_is_asked_about_and_kept() {
+    let (mut session, events) = so_far("Hello and");
+    let words =
+        Transcript { text: "Hello and".into(), start_ms: 0, end_ms: 2000, confidence: 1.0, language: None };
+    assert_eq!(events, [SttEvent::SoFar(words)]);
+    let whole = session.finalize().unwrap();
+    assert_eq!((whole.start_ms, whole.end_ms), (0, 3000));
+    // It goes on behind that.
+    session.audio(&[7; 16_000]);
+    let rest = session.speech_ended().unwrap();
+    assert_eq!((rest.start_ms, rest.end_ms), (3000, 4000));
+    assert_eq!(session.so_far(), None);
+}
+
+#[test]
+fn speech_without_words_is_not_asked_about_twice() {
+    let (mut session, events) = so_far("");
+    assert!(matches!(&events[..], [SttEvent::SoFar(words)] if words.text.is_empty()), "{events:?}");
+    let next = session.so_far().unwrap();
+    assert_eq!((next.start_ms, next.end_ms), (1600, 3000));
+}
+
+#[test]
+fn words_so_far_of_what_was_taken_meanwhile_mean_nothing() {
+    let mut session = session(SttVendor::Groq);
+    session.speech_started();
+    session.audio(&[7; 32_000]);
+    let asked = session.so_far().unwrap();
+    session.finalize().unwrap();
+    let body = json!({ "text": "Hello and" }).to_string();
+    assert_eq!(session.decode(&asked, 200, &[], body.as_bytes()).unwrap(), []);
 }
 
 #[test]
