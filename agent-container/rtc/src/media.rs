@@ -20,6 +20,8 @@ use crate::stats::{CallStats, Lateness};
 
 /// More threads than this bring nothing: one core carries over a hundred calls.
 const MAX_DEFAULT_THREADS: usize = 2;
+/// Calls of one thread before the next is woken for them: a thread's wake-ups cost more than what it does for one call.
+const FILL: usize = 24;
 /// News of one call that may wait for its task; the thread keeps what does not fit, see [`Call`].
 const NEWS_BOUND: usize = 256;
 
@@ -61,7 +63,7 @@ impl Media {
         self.threads.iter().map(|thread| thread.lateness.as_ref())
     }
 
-    /// A new call on the thread with the fewest.
+    /// A new call on one of the threads.
     pub(crate) async fn open(
         &self,
         station: Box<dyn Station>,
@@ -71,7 +73,8 @@ impl Media {
         let mouth = Mouth::new(codec)?;
         let id = self.next_call.fetch_add(1, Relaxed);
         // A pool has at least one thread.
-        let thread = &self.threads[self.quietest()];
+        let calls = self.threads.iter().map(|thread| thread.calls.load(Relaxed));
+        let thread = &self.threads[place(calls)];
         let (news, inbox) = mpsc::channel(NEWS_BOUND);
         thread.calls.fetch_add(1, Relaxed);
         let call = MediaCall {
@@ -84,11 +87,14 @@ impl Media {
         call.command(Command::Open(id, Box::new(Call::new(station, mouth, stats, news)))).await;
         Ok(call)
     }
+}
 
-    fn quietest(&self) -> usize {
-        let by_calls = |(_, thread): &(usize, &MediaThread)| thread.calls.load(Relaxed);
-        self.threads.iter().enumerate().min_by_key(by_calls).map_or(0, |(index, _)| index)
-    }
+/// The thread for the next call: the first that is not filled, or the one with the fewest of `calls`.
+fn place(calls: impl Iterator<Item = usize>) -> usize {
+    calls
+        .enumerate()
+        .min_by_key(|&(_, calls)| if calls < FILL { 0 } else { calls })
+        .map_or(0, |(index, _)| index)
 }
 
 impl MediaThread {
@@ -138,5 +144,24 @@ impl MediaCall {
 impl Drop for MediaCall {
     fn drop(&mut self) {
         self.calls.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn one_thread_is_filled_before_the_next_and_then_all_alike() {
+        for (calls, expected) in [
+            (vec![0, 0], 0),
+            (vec![23, 0], 0),
+            (vec![24, 0], 1),
+            (vec![24, 23], 1),
+            (vec![10, 24], 0),
+            (vec![31, 30], 1),
+        ] {
+            assert_eq!(place(calls.iter().copied()), expected, "{calls:?}");
+        }
     }
 }
