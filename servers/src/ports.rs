@@ -1,17 +1,18 @@
 //! Free ports of 127.0.0.1.
 //!
-//! They are taken from below the range that the system gives to outgoing connections. A port of that range is lost to any
-//! connection that begins before its user listens; one that is tried too early even connects to itself.
+//! They are taken from below the range that the system gives to outgoing connections (Linux: `net.ipv4.ip_local_port_range`,
+//! 32768 to 60999). A port of that range is lost to any connection that begins before its user listens; one that is tried too
+//! early even connects to itself. RTP has a range of its own, between the two.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use anyhow::{Result, bail};
 
-/// Where the system's own range begins when it does not say (Linux: `net.ipv4.ip_local_port_range`).
-const OUTGOING_FROM: u16 = 32_768;
 /// Lower ports are often some service's.
-const LOWEST: u16 = 12_000;
+const LOWEST: u16 = 10_000;
+/// livekit-sip's ports for RTP begin here.
+pub(crate) const RTP_FROM: u16 = 20_000;
 /// How many ports are tried before giving up.
 const TRIES: u16 = 2000;
 
@@ -43,21 +44,15 @@ pub(crate) fn free_port_for_both() -> Result<u16> {
 }
 
 fn free_port(is_free: impl Fn(u16) -> bool) -> Result<u16> {
-    let span = outgoing_from().saturating_sub(LOWEST).max(1);
+    let span = u32::from(RTP_FROM - LOWEST);
     // Processes that run side by side begin at different places.
-    let begin = std::process::id().wrapping_mul(61) % u32::from(span);
+    let begin = std::process::id().wrapping_mul(61) % span;
     for _ in 0..TRIES {
-        let place = (begin + u32::from(NEXT.fetch_add(1, Relaxed))) % u32::from(span);
+        let place = (begin + u32::from(NEXT.fetch_add(1, Relaxed))) % span;
         let port = LOWEST + u16::try_from(place)?;
         if is_free(port) {
             return Ok(port);
         }
     }
     bail!("no free port from {LOWEST} on after {TRIES} tries")
-}
-
-fn outgoing_from() -> u16 {
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
-    let from = range.ok().and_then(|range| range.split_whitespace().next()?.parse().ok());
-    from.filter(|&from| from > LOWEST).unwrap_or(OUTGOING_FROM)
 }

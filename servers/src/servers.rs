@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::ports::{free_port_for_both, free_tcp_port, free_udp_port};
+use crate::ports::{RTP_FROM, free_port_for_both, free_tcp_port, free_udp_port};
 use crate::process::Process;
 use crate::provision::{Provisioned, provision};
 use crate::tools::Tool;
@@ -247,6 +247,7 @@ fn livekit_config(options: &ServersOptions, ports: Ports) -> String {
          rtc:\n  node_ip: 127.0.0.1\n  enable_loopback_candidate: true\n  use_external_ip: false\n\
          \x20 interfaces:\n    includes: [\"lo\"]\n  ips:\n    includes: [\"127.0.0.1/32\"]\n\
          \x20 udp_port: {livekit_rtc_udp}\n  tcp_port: {livekit_rtc_tcp}\n\
+         room:\n  enable_remote_unmute: true\n\
          agents:\n  target_load: 2.0\n\
          redis:\n  address: 127.0.0.1:{redis}\n\
          keys:\n  {api_key}: {api_secret}\n\
@@ -261,7 +262,7 @@ fn sip_config(options: &ServersOptions, ports: Ports) -> String {
     format!(
         "api_key: {api_key}\napi_secret: {api_secret}\nws_url: ws://127.0.0.1:{livekit}\n\
          redis:\n  address: 127.0.0.1:{redis}\n\
-         sip_port: {sip}\nrtp_port: 20000-29999\nhealth_port: {sip_health}\n\
+         sip_port: {sip}\nrtp_port: {RTP_FROM}-29999\nhealth_port: {sip_health}\n\
          nat_1_to_1_ip: 127.0.0.1\nlocal_net: 127.0.0.0/8\nlisten_ip: 127.0.0.1\nuse_external_ip: false\n"
     )
 }

@@ -318,7 +318,8 @@ async fn a_mute_by_the_server_silences_us_until_it_is_taken_back() -> Result<()>
         last = now;
         anyhow::ensure!(tokio::time::Instant::now() < deadline, "still sending while muted");
     }
-    Ok(())
+    stage.api().mute_published_track(&stage.room, "agent", &track.sid, false).await?;
+    hears(&mut peer, 440.0).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
