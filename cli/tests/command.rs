@@ -130,6 +130,8 @@ async fn a_refusal_names_the_field() {
     let greeting = Some("greeting");
     check(&["agents", "set", "reception", "greeting=Hello {{ name }}"], greeting, "unknown variable").await;
     check(&["agents", "set", "reception", "greeting=Hello {{ caller"], greeting, "end of").await;
+    let option = "vendors.stt[0].options.endpointing_ms";
+    check(&["agents", "set", "reception", &format!("{option}=soon")], Some(option), "whole number").await;
     check(&["agents", "set", "reception", "colour=red"], Some("colour"), "unknown field").await;
     check(&["agents", "set", "reception", "voice=bob"], Some("voice"), "nothing that exists").await;
     check(&["agents", "set", "reception", "prompt=null"], Some("prompt"), "missing").await;
@@ -138,6 +140,7 @@ async fn a_refusal_names_the_field() {
     check(&["numbers", "set", "+15550100100", "number=+15550100101"], Some("number"), "command line").await;
     check(&["numbers", "set", "5550100", "agent=reception"], Some("number"), "E.164").await;
     check(&["voices", "set", "amy", "stability=2"], Some("stability"), "0 to 1").await;
+    check(&["voices", "set", "amy", "vendor=elevenlab"], Some("vendor"), "one of elevenlabs").await;
     check(&["voices", "set", "amy", "version=7", "speed=1"], None, "changed by somebody else").await;
     check(&["voices", "remove", "amy"], None, "used by agent reception").await;
     check(&["agents", "remove", "nobody"], None, "does not exist").await;

@@ -9,6 +9,7 @@ use crate::id::{AgentId, UserId, VoiceId};
 use crate::invalid::{Config, Invalid, require};
 use crate::phone::E164;
 use crate::turn_settings::TurnSettings;
+use crate::vendor_options::{self, Known};
 
 /// The configuration of an agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -142,7 +143,8 @@ pub struct VendorChoice {
     pub vendor: String,
     /// The vendor's name of the model.
     pub model: String,
-    /// Further settings, in the vendor's own words.
+    /// Further settings: those that mean something to us (`base_url`, `endpointing_ms`, `temperature`, `voice` and so on) are
+    /// checked when they are written, the others go to the vendor in its own words.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, Value>,
 }
@@ -233,28 +235,30 @@ impl AgentLimits {
 impl Vendors {
     fn validate(&self) -> Result<(), Invalid> {
         let kinds = [
-            ("stt", &self.stt, &STT_VENDORS[..]),
-            ("llm", &self.llm, &LLM_VENDORS),
-            ("tts", &self.tts, &TTS_VENDORS),
+            ("stt", &self.stt, &STT_VENDORS[..], vendor_options::STT),
+            ("llm", &self.llm, &LLM_VENDORS, vendor_options::LLM),
+            ("tts", &self.tts, &TTS_VENDORS, vendor_options::TTS),
         ];
-        for (kind, choices, known) in kinds {
+        for (kind, choices, known, options) in kinds {
             let enough = self.s2s.is_some() || !choices.is_empty();
             require(enough, kind, "must name at least one vendor unless s2s does")?;
             for (i, choice) in choices.iter().enumerate() {
-                choice.validate(known).map_err(|invalid| invalid.within(&format!("{kind}[{i}]")))?;
+                choice.validate(known, options).map_err(|invalid| invalid.within(&format!("{kind}[{i}]")))?;
             }
         }
-        let s2s =
-            |choice: &VendorChoice| choice.validate(&S2S_VENDORS).map_err(|invalid| invalid.within("s2s"));
+        let s2s = |choice: &VendorChoice| {
+            choice.validate(&S2S_VENDORS, vendor_options::S2S).map_err(|invalid| invalid.within("s2s"))
+        };
         self.s2s.iter().try_for_each(s2s)
     }
 }
 
 impl VendorChoice {
-    fn validate(&self, known: &[&str]) -> Result<(), Invalid> {
+    fn validate(&self, known: &[&str], options: Known) -> Result<(), Invalid> {
         let name = self.vendor.replace('-', "_");
         require(known.contains(&name.as_str()), "vendor", &format!("must be one of {}", known.join(", ")))?;
-        require(!self.model.is_empty(), "model", "must not be empty")
+        require(!self.model.trim().is_empty(), "model", "must not be empty")?;
+        vendor_options::check(options, &self.options).map_err(|invalid| invalid.within("options"))
     }
 }
 

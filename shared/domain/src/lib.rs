@@ -70,6 +70,7 @@ mod time;
 pub mod turn_limits;
 mod turn_settings;
 mod user;
+mod vendor_options;
 mod voice;
 mod write;
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::TTS_VENDORS;
 use crate::id::{UserId, VoiceId};
 use crate::invalid::{Config, Invalid, require};
 
@@ -17,7 +18,7 @@ pub struct Voice {
     /// Who owns it, for cloned voices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
-    /// The vendor that speaks it, as `elevenlabs`.
+    /// The vendor that speaks it: one of [`TTS_VENDORS`].
     pub vendor: String,
     /// The vendor's id of the voice.
     pub vendor_voice_id: String,
@@ -46,7 +47,8 @@ pub struct Voice {
 
 impl Config for Voice {
     fn validate(&self) -> Result<(), Invalid> {
-        require(!self.vendor.is_empty(), "vendor", "must not be empty")?;
+        let spoken = TTS_VENDORS.contains(&self.vendor.as_str());
+        require(spoken, "vendor", &format!("must be one of {}", TTS_VENDORS.join(", ")))?;
         // The id becomes part of a URL's path at the vendor.
         let id = &self.vendor_voice_id;
         require(!id.is_empty(), "vendor_voice_id", "must not be empty")?;

@@ -135,6 +135,43 @@ fn turn_taking_is_refused_by_the_field_that_is_wrong() {
 }
 
 #[test]
+fn options_of_vendors_are_refused_by_the_field_that_is_wrong() {
+    let check = |kind: &str, vendor: &str, options: Value, field: &str| {
+        let choice = json!({"vendor": vendor, "model": "m", "options": options});
+        let s2s = kind == "s2s";
+        let field = match field {
+            "accepted" => field.to_owned(),
+            _ => format!("vendors.{kind}{}.options.{field}", if s2s { "" } else { "[0]" }),
+        };
+        let value = if s2s { choice } else { json!([choice]) };
+        assert_eq!(
+            refused::<AgentConfig>(seed("agent-reception"), &format!("/vendors/{kind}"), value),
+            field
+        );
+    };
+    let stt = json!({"endpointing_ms": 300, "keyterms": ["pizza"], "eager_threshold": 0.4, "tag": "x"});
+    check("stt", "deepgram_flux", stt, "accepted");
+    check("stt", "deepgram", json!({"endpointing_ms": "soon"}), "endpointing_ms");
+    check("stt", "deepgram", json!({"endpointing_ms": -1}), "endpointing_ms");
+    check("stt", "deepgram", json!({"keyterms": "pizza"}), "keyterms");
+    check("stt", "assemblyai", json!({"end_of_turn_threshold": 40}), "end_of_turn_threshold");
+    check("stt", "assemblyai", json!({"end_of_turn_timeout_ms": 1.5}), "end_of_turn_timeout_ms");
+    check("llm", "openai", json!({"base_url": "http://vllm:8000/v1", "temperature": 0.2}), "accepted");
+    check("llm", "openai", json!({"temperature": "hot"}), "temperature");
+    check("llm", "openai", json!({"max_tokens": 0}), "max_tokens");
+    check("llm", "openai", json!({"reasoning_effort": 0}), "reasoning_effort");
+    for url in ["", "vllm:8000", "ftp://vllm", "https://", "https://v llm"] {
+        check("llm", "openai", json!({ "base_url": url }), "base_url");
+    }
+    check("tts", "openai", json!({"voice": "any", "speed": 1.1}), "accepted");
+    check("tts", "openai", json!({"voice": 3}), "voice");
+    check("tts", "elevenlabs", json!({"use_speaker_boost": "yes"}), "use_speaker_boost");
+    check("s2s", "openai", json!({"voice": "any", "threshold": 0.7, "silence_ms": 400}), "accepted");
+    check("s2s", "openai", json!({"threshold": 70}), "threshold");
+    check("s2s", "openai", json!({"silence_ms": null}), "silence_ms");
+}
+
+#[test]
 fn an_agent_with_speech_to_speech_needs_no_other_vendor() {
     let vendors = json!({"s2s": {"vendor": "openai", "model": "realtime"}});
     assert_eq!(refused::<AgentConfig>(seed("agent-reception"), "/vendors", vendors), "accepted");
@@ -149,6 +186,8 @@ fn a_voice_is_refused_by_the_field_that_is_wrong() {
     check("/style", json!("much"), "style");
     check("/speed", json!(2), "speed");
     check("/vendor", json!(""), "vendor");
+    check("/vendor", json!("elevenlab"), "vendor");
+    check("/vendor", json!("deepgram"), "accepted");
     check("/vendor_voice_id", json!("a/../b"), "vendor_voice_id");
 }
 
