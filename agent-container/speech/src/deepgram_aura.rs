@@ -66,7 +66,7 @@ impl DeepgramAura {
         query.push_unless(extra, "speed", settings.speed);
         query.push_all(extra);
         WsRequest {
-            url: endpoint.ws("/v1/speak") + query.finish(),
+            url: endpoint.ws(&format!("/v1/speak{}", query.finish())),
             headers: vec![Header::secret("authorization", format!("Token {}", endpoint.key.reveal()))],
         }
     }

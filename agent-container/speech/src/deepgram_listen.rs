@@ -71,7 +71,7 @@ impl DeepgramListen {
         }
         query.push_all(&options.extra);
         WsRequest {
-            url: endpoint.ws("/v1/listen") + query.finish(),
+            url: endpoint.ws(&format!("/v1/listen{}", query.finish())),
             headers: vec![Header::secret("authorization", format!("Token {}", endpoint.key.reveal()))],
         }
     }

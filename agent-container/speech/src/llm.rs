@@ -189,7 +189,7 @@ impl LlmConfig {
     pub fn warm_up(&self) -> HttpRequest {
         let url = match self.protocol() {
             Protocol::Messages => self.endpoint.http("/v1/models"),
-            Protocol::Completions => openai_chat::url(self, "/models"),
+            Protocol::Completions => openai_chat::url(&self.endpoint, self.vendor, "/models"),
         };
         HttpRequest { method: Method::Get, url, headers: self.headers(), body: Default::default() }
     }

@@ -33,21 +33,22 @@ pub(crate) fn request(config: &LlmConfig, chat: &ChatRequest) -> HttpRequest {
         body.insert("reasoning_effort".into(), effort.clone().into());
     }
     body.extend(options.extra.clone());
-    HttpRequest::post_json(url(config, "/chat/completions"), config.headers(), &Value::Object(body))
+    HttpRequest::post_json(
+        url(&config.endpoint, config.vendor, "/chat/completions"),
+        config.headers(),
+        &Value::Object(body),
+    )
 }
 
-/// The base URL is the SDK's: with `/v1` for OpenAI, without `/openai/v1` for Groq. A query in it (Azure's
-/// `api-version`) stays behind the path.
-pub(crate) fn url(config: &LlmConfig, path: &str) -> String {
-    let (base, query) = config.endpoint.base_url.split_once('?').unwrap_or((&config.endpoint.base_url, ""));
-    let base =
-        Endpoint::new(base, "").http(if config.vendor == Vendor::Groq { groq_prefix(base) } else { "" });
-    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
-    format!("{base}{path}{query}")
+/// The base URL is the SDK's: with `/v1` for OpenAI, without `/openai/v1` for Groq.
+pub(crate) fn url(endpoint: &Endpoint, vendor: Vendor, path: &str) -> String {
+    let prefix = if vendor == Vendor::Groq { groq_prefix(&endpoint.base_url) } else { "" };
+    endpoint.http(&format!("{prefix}{path}"))
 }
 
 /// Groq's SDK takes the bare host as base URL; other OpenAI clients need it with the prefix. Both work.
 pub(crate) fn groq_prefix(base: &str) -> &'static str {
+    let base = base.split('?').next().unwrap_or_default();
     if base.trim_end_matches('/').ends_with("/openai/v1") { "" } else { "/openai/v1" }
 }
 

@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 
 use crate::pcm::{self, Samples, from_base64};
 use crate::tolerance::Tolerance;
-use crate::wire::{Header, Query};
-use crate::{ChatMessage, Fault, FaultKind, ToolCall, Vendor, WsMessage, WsRequest};
+use crate::wire::Query;
+use crate::{ChatMessage, Fault, FaultKind, ToolCall, Vendor, WsMessage, WsRequest, openai_chat};
 pub use config::{RealtimeConfig, TurnDetection};
 pub use event::{Outcome, RealtimeEvent};
 use message::Message;
@@ -96,8 +96,8 @@ impl RealtimeSocket {
         let mut query = Query::default();
         query.push("model", model);
         WsRequest {
-            url: endpoint.ws("/realtime") + query.finish(),
-            headers: vec![Header::bearer(&endpoint.key)],
+            url: endpoint.ws(&format!("/realtime{}", query.finish())),
+            headers: openai_chat::headers(endpoint),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::openai_chat::{groq_prefix, headers, rounded};
+use crate::openai_chat::{headers, rounded, url};
 use crate::pcm::Samples;
 use crate::{ContextId, Fault, FaultKind, HttpRequest, Method, TtsConfig, TtsEvent, Vendor, wav};
 
@@ -73,9 +73,7 @@ impl TtsHttp {
     }
 
     fn url(&self, path: &str) -> String {
-        let endpoint = &self.config.endpoint;
-        let prefix = if self.vendor() == Vendor::Groq { groq_prefix(&endpoint.base_url) } else { "" };
-        endpoint.http(&format!("{prefix}{path}"))
+        url(&self.config.endpoint, self.vendor(), path)
     }
 
     fn vendor(&self) -> Vendor {

@@ -63,7 +63,7 @@ impl fmt::Display for Vendor {
 /// Address and key of one vendor.
 ///
 /// `http`/`ws` and `https`/`wss` are interchangeable: the scheme follows what the request needs. A trailing slash
-/// does not matter.
+/// does not matter. A query in it (Azure's `api-version`) goes with every request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Base URL as the vendor's own SDK takes it.
@@ -92,11 +92,15 @@ impl Endpoint {
     }
 
     fn url(&self, path: &str, scheme: &str) -> String {
-        let base = self.base_url.trim_end_matches('/');
-        let Some((given, rest)) = base.split_once("://") else {
-            return format!("{scheme}s://{base}{path}");
+        let (base, query) = self.base_url.split_once('?').unwrap_or((&self.base_url, ""));
+        let base = base.trim_end_matches('/');
+        let joint = match query {
+            "" => "",
+            _ if path.contains('?') => "&",
+            _ => "?",
         };
+        let (given, rest) = base.split_once("://").unwrap_or(("https", base));
         let secure = if matches!(given, "https" | "wss") { "s" } else { "" };
-        format!("{scheme}{secure}://{rest}{path}")
+        format!("{scheme}{secure}://{rest}{path}{joint}{query}")
     }
 }

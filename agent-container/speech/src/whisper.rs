@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use serde::Deserialize;
 
-use crate::openai_chat::{groq_prefix, headers};
+use crate::openai_chat::{headers, url};
 use crate::stt::millis;
 use crate::{
     Body, Fault, FaultKind, Header, HttpRequest, Method, SttConfig, SttEvent, Transcript, Vendor, wav,
@@ -174,7 +174,6 @@ impl SttFile {
 
     fn request(&self, samples: &[i16]) -> HttpRequest {
         let SttConfig { endpoint, model, language, sample_rate, options, .. } = &self.config;
-        let prefix = if self.vendor() == Vendor::Groq { groq_prefix(&endpoint.base_url) } else { "" };
         let prompt = (!options.keyterms.is_empty()).then(|| options.keyterms.join(", "));
         let ours = [
             ("model", Some(model.clone())),
@@ -182,7 +181,10 @@ impl SttFile {
             ("language", language.as_ref().map(|l| l.split('-').next().unwrap_or(l).to_owned())),
             ("prompt", prompt),
             // Groq's Whisper gives probabilities in the long form; not all of OpenAI's models know it.
-            ("response_format", Some(if prefix.is_empty() { "json" } else { "verbose_json" }.to_owned())),
+            (
+                "response_format",
+                Some(if self.vendor() == Vendor::Groq { "verbose_json" } else { "json" }.to_owned()),
+            ),
         ];
         let mut form = Form::default();
         for (name, value) in ours {
@@ -196,7 +198,7 @@ impl SttFile {
         form.file(&wav::write(samples, *sample_rate));
         let mut headers = headers(endpoint);
         headers.push(Header::new("content-type", format!("multipart/form-data; boundary={BOUNDARY}")));
-        let url = endpoint.http(&format!("{prefix}/audio/transcriptions"));
+        let url = url(endpoint, self.vendor(), "/audio/transcriptions");
         HttpRequest { method: Method::Post, url, headers, body: form.finish() }
     }
 

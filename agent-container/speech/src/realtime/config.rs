@@ -11,7 +11,7 @@ pub struct RealtimeConfig {
     pub endpoint: Endpoint,
     /// Vendor's model name.
     pub model: String,
-    /// Vendor's voice name.
+    /// Vendor's voice name; empty for the vendor's own choice.
     pub voice: String,
     /// Prompt.
     pub instructions: String,

@@ -23,8 +23,12 @@ pub(super) fn session(config: &RealtimeConfig) -> Value {
     session.insert("type".into(), "realtime".into());
     session.insert("output_modalities".into(), json!(["audio"]));
     session.insert("instructions".into(), config.instructions.clone().into());
-    session
-        .insert("audio".into(), json!({"input": input, "output": {"format": format, "voice": config.voice}}));
+    let mut output = json!({ "format": format });
+    // Without a name the vendor takes a voice of its own; an empty one it refuses.
+    if !config.voice.is_empty() {
+        output["voice"] = config.voice.clone().into();
+    }
+    session.insert("audio".into(), json!({"input": input, "output": output}));
     session.insert("tools".into(), config.tools.iter().map(tool).collect());
     session.insert("tool_choice".into(), tool_choice(&config.tool_choice));
     if let Some(most) = config.max_output_tokens {

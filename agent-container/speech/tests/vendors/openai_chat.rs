@@ -118,6 +118,7 @@ fn options_tools_and_their_answers_reach_the_body() {
 #[test]
 fn every_compatible_address_gets_its_path_and_key() {
     for (vendor, base, url, header) in [
+        (Vendor::Groq, "http://h/openai/v1?a=1", "http://h/openai/v1/chat/completions?a=1", "authorization"),
         (
             Vendor::OpenAi,
             "https://api.openai.com/v1/",

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use speech::{
-    ChatMessage, FaultKind, Outcome, RealtimeConfig, RealtimeEvent, RealtimeSocket, Tool, ToolCall,
+    ChatMessage, Endpoint, FaultKind, Outcome, RealtimeConfig, RealtimeEvent, RealtimeSocket, Tool, ToolCall,
     ToolChoice, TurnDetection, Usage, WsMessage,
 };
 
@@ -102,6 +102,20 @@ fn the_session_is_configured_before_anything_else() {
     );
     session.audio(&[1, -2]);
     assert_eq!(sent(&mut session), [json!({"type": "input_audio_buffer.append", "audio": "AQD+/w=="})]);
+}
+
+#[test]
+fn azure_gets_its_address_and_key_and_a_session_without_a_voice_is_the_vendors() {
+    let mut config = config(SERVER);
+    config.endpoint = Endpoint::new("https://r.openai.azure.com/openai/v1/", "k3y");
+    config.voice = String::new();
+    let mut session = RealtimeSocket::new(config);
+    let request = session.connect();
+    assert_eq!(request.url, "wss://r.openai.azure.com/openai/v1/realtime?model=real");
+    assert_eq!((request.headers[0].name, request.headers[0].value.as_str()), ("api-key", "k3y"));
+    hear(&mut session, json!({"type": "session.created", "session": {"id": "s"}}));
+    let output = &sent(&mut session)[0]["session"]["audio"]["output"];
+    assert_eq!(output, &json!({"format": {"type": "audio/pcm", "rate": 24000}}));
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! OpenAI and Groq `/audio/speech`.
 
 use serde_json::json;
-use speech::{ContextId, FaultKind, Tts, TtsConfig, TtsEvent, TtsHttp, TtsVendor, VoiceSettings};
+use speech::{ContextId, Endpoint, FaultKind, Tts, TtsConfig, TtsEvent, TtsHttp, TtsVendor, VoiceSettings};
 
 use crate::{body, endpoint};
 
 const ONE: ContextId = ContextId(1);
 
-fn voice(vendor: TtsVendor) -> TtsHttp {
-    let config = TtsConfig {
+fn config(vendor: TtsVendor) -> TtsConfig {
+    TtsConfig {
         vendor,
         endpoint: endpoint(),
         model: "m".into(),
@@ -17,8 +17,11 @@ fn voice(vendor: TtsVendor) -> TtsHttp {
         sample_rate: 16_000,
         settings: VoiceSettings { speed: Some(1.1), ..Default::default() },
         extra: vec![("instructions".into(), "kindly".into()), ("speed".into(), "1.2".into())],
-    };
-    match Tts::new(config) {
+    }
+}
+
+fn voice(vendor: TtsVendor) -> TtsHttp {
+    match Tts::new(config(vendor)) {
         Tts::Http(voice) => voice,
         Tts::Socket(session) => panic!("a socket: {session:?}"),
     }
@@ -51,6 +54,16 @@ fn check(vendor: TtsVendor, body: &[u8], rate: u32, expected: &[i16]) {
         assert_eq!(samples, expected, "cut at {cut}");
         assert_eq!(stream.end().unwrap(), [TtsEvent::Done { context: ONE }]);
     }
+}
+
+#[test]
+fn a_query_in_the_address_stays_behind_the_path() {
+    let base = "https://r.openai.azure.com/openai/deployments/d?api-version=1";
+    let config = TtsConfig { endpoint: Endpoint::new(base, "k3y"), ..config(TtsVendor::OpenAi) };
+    let Tts::Http(voice) = Tts::new(config) else { panic!("a socket") };
+    let request = voice.request("Hello.");
+    assert_eq!(request.url, "https://r.openai.azure.com/openai/deployments/d/audio/speech?api-version=1");
+    assert_eq!(request.headers[0].name, "api-key");
 }
 
 #[test]
