@@ -13,6 +13,9 @@ use crate::{Fault, FaultKind, SttConfig, SttEvent, Transcript, Vendor, WsMessage
 const CHUNK_MS: u32 = 60;
 /// And on chunks over 1000 ms.
 const LONGEST_MS: u32 = 900;
+/// And on audio that comes faster than it was spoken, without saying how much faster; after a reconnect there are up to ten
+/// seconds that have to be sent again, of which only the last are.
+const HEAD_START_MS: u32 = 2000;
 
 /// One session.
 #[derive(Debug)]
@@ -20,6 +23,10 @@ pub struct AssemblyAi {
     config: SttConfig,
     tolerance: Tolerance,
     gathered: Vec<i16>,
+    /// The vendor accepted the session: before, audio is only gathered.
+    begun: bool,
+    /// Samples left out, because the vendor would have had to take them too fast.
+    skipped: u64,
     closing: bool,
     forced: bool,
     /// Turn whose end was told: with formatted turns the end comes twice.
@@ -38,6 +45,8 @@ impl AssemblyAi {
             config,
             tolerance,
             gathered: Vec::new(),
+            begun: false,
+            skipped: 0,
             closing: false,
             forced: false,
             ended_turn: None,
@@ -56,7 +65,7 @@ impl AssemblyAi {
         query.push_unless(
             &options.extra,
             "language_codes",
-            language.as_ref().and_then(|l| list(std::slice::from_ref(l))),
+            language.as_ref().and_then(|l| list(&[primary(l).to_owned()])),
         );
         query.push_unless(&options.extra, "end_of_turn_confidence_threshold", options.end_of_turn_threshold);
         query.push_unless(&options.extra, "min_turn_silence", options.endpointing_ms);
@@ -65,13 +74,19 @@ impl AssemblyAi {
         query.push_all(&options.extra);
         // The raw key: `Bearer` is refused.
         let headers = vec![Header::secret("authorization", endpoint.key.reveal())];
-        WsRequest { url: endpoint.ws("/v3/ws") + query.finish(), headers }
+        WsRequest { url: endpoint.ws(&format!("/v3/ws{}", query.finish())), headers }
     }
 
-    /// At most 900 ms of what was gathered; more only comes in one piece after a reconnect, and is then sent piece
-    /// by piece with the audio that follows.
+    /// At most 900 ms of what was gathered; more only comes after a reconnect, and is then sent piece by piece with the
+    /// audio that follows.
     pub(crate) fn audio(&mut self, samples: &[i16]) -> Option<WsMessage> {
         self.gathered.extend_from_slice(samples);
+        if !self.begun {
+            let excess = self.gathered.len().saturating_sub(self.samples(HEAD_START_MS));
+            self.gathered.drain(..excess);
+            self.skipped += excess as u64;
+            return None;
+        }
         if self.gathered.len() < self.samples(CHUNK_MS) {
             return None;
         }
@@ -106,10 +121,13 @@ impl AssemblyAi {
             WsMessage::Close { code, reason } => return Err(closed(code, &reason)),
         };
         match self.tolerance.parse::<Message>(&text)? {
-            Ok(Message::Begin { id }) => Ok(vec![SttEvent::Ready { request_id: id }]),
+            Ok(Message::Begin { id }) => {
+                self.begun = true;
+                Ok(vec![SttEvent::Ready { request_id: id }])
+            }
             Ok(Message::Turn(turn)) => Ok(self.turn(turn)),
             Ok(Message::SpeechStarted { timestamp }) => {
-                Ok(vec![SttEvent::SpeechStarted { at_ms: timestamp as u64 }])
+                Ok(vec![SttEvent::SpeechStarted { at_ms: self.skipped_ms() + timestamp as u64 }])
             }
             Ok(Message::Termination) if self.closing => Ok(vec![SttEvent::Closed]),
             Ok(Message::Termination) => {
@@ -127,24 +145,25 @@ impl AssemblyAi {
         if self.ended_turn.is_some_and(|ended| turn.turn_order <= ended) {
             return vec![SttEvent::Ignored("turn already over".to_owned())];
         }
+        let skipped_ms = self.skipped_ms();
         if turn.end_of_turn {
             self.ended_turn = Some(turn.turn_order);
             self.eager = None;
-            let at_ms = turn.words.last().map(|word| word.end as u64);
+            let at_ms = turn.words.last().map(|word| skipped_ms + word.end as u64);
             let end = [
                 SttEvent::EndOfSpeech { at_ms },
                 SttEvent::EndOfTurn { confidence: turn.end_of_turn_confidence },
             ];
             let flushed = std::mem::take(&mut self.forced).then_some(SttEvent::Flushed);
             return turn
-                .read(&turn.transcript)
+                .read(&turn.transcript, skipped_ms)
                 .map(SttEvent::Final)
                 .into_iter()
                 .chain(end)
                 .chain(flushed)
                 .collect();
         }
-        let Some(transcript) = turn.read(&turn.so_far()) else {
+        let Some(transcript) = turn.read(&turn.so_far(), skipped_ms) else {
             return vec![SttEvent::Ignored("turn without words".to_owned())];
         };
         let order = turn.turn_order;
@@ -169,10 +188,20 @@ impl AssemblyAi {
         chunks.into_iter()
     }
 
+    /// What has to be added to the vendor's times.
+    fn skipped_ms(&self) -> u64 {
+        self.skipped * 1000 / u64::from(self.config.sample_rate.max(1))
+    }
+
     /// At least one, whatever rate was configured.
     fn samples(&self, ms: u32) -> usize {
         ((u64::from(self.config.sample_rate) * u64::from(ms) / 1000) as usize).max(1)
     }
+}
+
+/// `en` of `en-US`: the vendor names languages without their country.
+fn primary(language: &str) -> &str {
+    language.split('-').next().unwrap_or(language)
 }
 
 /// Close codes and error codes are the same numbers.
@@ -251,7 +280,7 @@ impl Turn {
         self.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
     }
 
-    fn read(&self, text: &str) -> Option<Transcript> {
+    fn read(&self, text: &str, skipped_ms: u64) -> Option<Transcript> {
         let text = text.trim();
         if text.is_empty() {
             return None;
@@ -259,8 +288,8 @@ impl Turn {
         let sure: f32 = self.words.iter().map(|word| word.confidence).sum();
         Some(Transcript {
             text: text.to_owned(),
-            start_ms: self.words.first().map_or(0, |word| word.start as u64),
-            end_ms: self.words.last().map_or(0, |word| word.end as u64),
+            start_ms: self.words.first().map_or(0, |word| skipped_ms + word.start as u64),
+            end_ms: self.words.last().map_or(0, |word| skipped_ms + word.end as u64),
             confidence: if self.words.is_empty() { 1.0 } else { sure / self.words.len() as f32 },
             language: self.language_code.clone(),
         })

@@ -12,6 +12,8 @@ use crate::{Fault, FaultKind, SttConfig, SttEvent, Transcript, Vendor, WsMessage
 
 /// Chunks the vendor recommends, milliseconds.
 const CHUNK_MS: u32 = 80;
+/// How the vendor marks a model of many languages.
+const MULTILINGUAL: &str = "-multi";
 /// Silence injected when the audio stops: without audio the vendor never ends a turn.
 const SILENCE_MS: u32 = 500;
 
@@ -40,7 +42,9 @@ impl DeepgramFlux {
         let SttConfig { endpoint, model, language, sample_rate, options, .. } = &self.config;
         let mut query = Query::default();
         query.push_unless(&options.extra, "model", Some(model));
-        query.push_unless(&options.extra, "language_hint", language.as_ref());
+        // Only the model of many languages takes hints.
+        let hint = language.as_ref().filter(|_| model.ends_with(MULTILINGUAL));
+        query.push_unless(&options.extra, "language_hint", hint);
         query.push_unless(&options.extra, "encoding", Some("linear16"));
         query.push_unless(&options.extra, "sample_rate", Some(sample_rate));
         query.push_unless(&options.extra, "eot_threshold", options.end_of_turn_threshold);
@@ -51,7 +55,7 @@ impl DeepgramFlux {
         }
         query.push_all(&options.extra);
         WsRequest {
-            url: endpoint.ws("/v2/listen") + query.finish(),
+            url: endpoint.ws(&format!("/v2/listen{}", query.finish())),
             headers: vec![Header::secret("authorization", format!("Token {}", endpoint.key.reveal()))],
         }
     }

@@ -38,6 +38,10 @@ async fn hear(simulator: &Simulator, vendor: SttVendor, audio: &[i16], finalize:
     let frame_ms = if vendor == SttVendor::AssemblyAi { 20 } else { 5 };
     let mut pace = tokio::time::interval(Duration::from_millis(frame_ms));
     let mut events = Vec::new();
+    if vendor == SttVendor::AssemblyAi {
+        // It says first that it is there; audio waits for that.
+        events.extend(session.decode(wire.receive().await).unwrap());
+    }
     for frame in audio.chunks(FRAME) {
         pace.tick().await;
         wire.send(session.audio(frame)).await;

@@ -50,6 +50,42 @@ fn check(messages: &[(Value, &[SttEvent])]) {
     }
 }
 
+/// A session the vendor accepted.
+fn begun() -> SttSocket {
+    let mut session = session();
+    session.decode(text("{\"type\":\"Begin\",\"id\":\"s\"}")).unwrap();
+    session
+}
+
+#[test]
+fn the_language_is_named_without_its_country() {
+    let config = SttConfig {
+        vendor: SttVendor::AssemblyAi,
+        endpoint: endpoint(),
+        model: "universal".into(),
+        language: Some("en-US".into()),
+        sample_rate: 16_000,
+        options: SttOptions::default(),
+    };
+    let Stt::Socket(session) = Stt::new(config) else { panic!("not a socket") };
+    assert!(session.connect().url.ends_with("&language_codes=%5B%22en%22%5D"), "{}", session.connect().url);
+}
+
+#[test]
+fn after_a_reconnect_no_more_is_sent_than_the_vendor_takes_at_once() {
+    let mut session = session();
+    // Ten seconds that have to be sent again come before the vendor said that it is there.
+    let early = (0..100).filter_map(|_| session.audio(&[1; 1600])).count();
+    assert_eq!(early, 0);
+    session.decode(text("{\"type\":\"Begin\",\"id\":\"s\"}")).unwrap();
+    let sent: usize = (0..10).filter_map(|_| session.audio(&[1; 320])).map(|m| samples(&m)).sum();
+    assert!((32_000..=32_000 + 3200).contains(&sent), "the last two seconds and what came since: {sent}");
+    let heard = session.decode(text(&turn(0, true, "", &[("hi", true)]).to_string())).unwrap();
+    let SttEvent::Final(words) = &heard[0] else { panic!("{heard:?}") };
+    assert_eq!((words.start_ms, words.end_ms), (8000, 8300), "times are those of the audio given");
+    assert_eq!(heard[1], SttEvent::EndOfSpeech { at_ms: Some(8300) });
+}
+
 #[test]
 fn the_key_is_sent_without_bearer() {
     let request = session().connect();
@@ -63,10 +99,10 @@ fn the_key_is_sent_without_bearer() {
 
 #[test]
 fn chunks_are_never_shorter_than_50_ms_nor_longer_than_a_second() {
-    let mut session = session();
+    let mut session = begun();
     let lengths: Vec<_> = (0..6).filter_map(|_| session.audio(&[1; 320])).map(|m| samples(&m)).collect();
     assert_eq!(lengths, [960, 960]);
-    // After a reconnect: five seconds at once.
+    // After a moment without the processor: five seconds at once.
     let first = session.audio(&vec![1; 80_000]).unwrap();
     assert_eq!(samples(&first), 14_400);
     session.audio(&[1; 320]);

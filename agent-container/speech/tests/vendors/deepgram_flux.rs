@@ -57,6 +57,23 @@ fn thresholds_reach_the_query_and_nothing_of_v1_does() {
 }
 
 #[test]
+fn only_a_model_of_many_languages_is_given_a_hint() {
+    let hinted = |model: &str| {
+        let config = SttConfig {
+            vendor: SttVendor::DeepgramFlux,
+            endpoint: endpoint(),
+            model: model.into(),
+            language: Some("de-DE".into()),
+            sample_rate: 16_000,
+            options: SttOptions::default(),
+        };
+        let Stt::Socket(session) = Stt::new(config) else { panic!("not a socket") };
+        session.connect().url.contains("&language_hint=de-DE")
+    };
+    assert_eq!((hinted("any-multi"), hinted("any-en")), (true, false));
+}
+
+#[test]
 fn audio_is_gathered_to_80_ms_and_silence_is_injected_instead_of_keep_alive() {
     let mut session = session(SttOptions::default());
     let sent: Vec<_> = (0..4).filter_map(|_| session.audio(&[1; 320])).collect();
