@@ -11,6 +11,7 @@ mod expand;
 mod masker;
 mod parse;
 mod playout;
+mod targets;
 mod words;
 mod world;
 

@@ -10,6 +10,7 @@ use dialogue::{
 
 use crate::journal::config;
 use crate::masker::Masker;
+use crate::targets::{NUMBER, Targets};
 
 /// Makes the script.
 ///
@@ -26,6 +27,7 @@ pub fn script(journal: &[JournalLine]) -> Result<String, String> {
     let mut maker = Maker {
         out: String::new(),
         masker: Masker::new(&config),
+        targets: Targets::new(&config),
         thinks: BTreeMap::new(),
         says: BTreeMap::new(),
         runs: BTreeMap::new(),
@@ -42,6 +44,7 @@ pub fn script(journal: &[JournalLine]) -> Result<String, String> {
 struct Maker {
     out: String,
     masker: Masker,
+    targets: Targets,
     thinks: BTreeMap<u32, Thinking>,
     /// What was said, masked.
     says: BTreeMap<u32, String>,
@@ -78,9 +81,8 @@ impl Maker {
         }
         let mut phrases = serde_json::to_value(&config.phrases).unwrap_or_default();
         self.masker.json(&mut phrases);
-        let targets: BTreeMap<_, _> = config.transfer_targets.keys().map(|name| (name, "+0")).collect();
         let rescue = match &config.rescue {
-            Rescue::Transfer { .. } => Rescue::Transfer { to: "+0".to_owned() },
+            Rescue::Transfer { .. } => Rescue::Transfer { to: NUMBER.to_owned() },
             other => other.clone(),
         };
         for (path, value) in [
@@ -88,7 +90,7 @@ impl Maker {
             ("road", serde_json::to_string(&config.road)),
             ("mind", serde_json::to_string(&config.mind)),
             ("rescue", serde_json::to_string(&rescue)),
-            ("transfer_targets", serde_json::to_string(&targets)),
+            ("transfer_targets", serde_json::to_string(&self.targets.made_up())),
             ("phrases", serde_json::to_string(&phrases)),
             ("greeting_interruptible", serde_json::to_string(&config.greeting_interruptible)),
         ] {
@@ -150,7 +152,9 @@ impl Maker {
         thinking.duration = since;
         match event {
             ThinkEvent::Delta(text) => thinking.text.push_str(text),
-            ThinkEvent::ToolCall { name, arguments, .. } => thinking.calls.push(call(name, arguments)),
+            ThinkEvent::ToolCall { name, arguments, .. } => {
+                thinking.calls.push(call(name, arguments, &self.targets))
+            }
             ThinkEvent::Failed(failure) => thinking.failed = Some(failure.kind),
             ThinkEvent::Done(_) => {}
         }
@@ -277,7 +281,7 @@ impl Maker {
             LiveEvent::Heard { text } => LiveEvent::Heard { text: self.masker.text(&text) },
             LiveEvent::Text { item, delta } => LiveEvent::Text { item, delta: self.masker.text(&delta) },
             LiveEvent::ToolCall { vendor_id, name, arguments } => {
-                LiveEvent::ToolCall { vendor_id, arguments: kept(&name, &arguments), name }
+                LiveEvent::ToolCall { vendor_id, arguments: kept(&name, &arguments, &self.targets), name }
             }
             LiveEvent::Closed(failure) => LiveEvent::Closed(dialogue::Failure::new(failure.kind, "")),
             other => other,
@@ -292,20 +296,23 @@ fn ran(run: &Run) -> String {
 }
 
 /// A tool call with as much of its arguments as decides.
-fn call(name: &str, arguments: &str) -> String {
-    format!("{name} {}", kept(name, arguments))
+fn call(name: &str, arguments: &str, targets: &Targets) -> String {
+    format!("{name} {}", kept(name, arguments, targets))
 }
 
 /// Of the tools the dialogue carries out itself: to which of the configured targets, how many keys, secret or
 /// not. Nothing of the others, whose arguments are the caller's business.
-fn kept(name: &str, arguments: &str) -> String {
+fn kept(name: &str, arguments: &str, targets: &Targets) -> String {
     let decides = |field: &str| match name {
         dialogue::builtin::TRANSFER_CALL => field == "to",
         dialogue::builtin::COLLECT_DIGITS => matches!(field, "count" | "secret"),
         _ => false,
     };
     let fields: serde_json::Map<_, _> = serde_json::from_str(arguments).unwrap_or_default();
-    let kept: serde_json::Map<_, _> = fields.into_iter().filter(|(field, _)| decides(field)).collect();
+    let mut kept: serde_json::Map<_, _> = fields.into_iter().filter(|(field, _)| decides(field)).collect();
+    if let Some(to) = kept.get_mut("to") {
+        *to = targets.asked(to.as_str().unwrap_or_default()).into();
+    }
     serde_json::Value::Object(kept).to_string()
 }
 

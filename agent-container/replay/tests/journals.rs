@@ -85,6 +85,34 @@ fn a_redacted_script_holds_no_words_and_runs() {
     assert_eq!(replies(&report.recording.journal), replies(&lines));
 }
 
+#[test]
+fn a_redacted_script_names_nobody_a_caller_is_put_through_to() {
+    let check = |to: &str, expected: &str| {
+        let lines = record(&TRANSFER.replace("$to", to));
+        let text = redact::script(&lines).unwrap();
+        assert!(text.contains(&format!("transfer_call {{\\\"to\\\":\\\"{expected}\\\"}}")), "{to}: {text}");
+        for secret in ["Anna", "Otto", "5550", "900"] {
+            assert!(!text.contains(secret), "{to}: `{secret}` is left in\n{text}");
+        }
+        let report = scenario::run(&Script::parse_all(&text).unwrap().remove(0), false).unwrap();
+        assert!(report.failures.is_empty(), "{text}\n{}", report.text());
+        assert_eq!(outline(&report.recording.journal)[..outline(&lines).len()], outline(&lines), "{text}");
+    };
+    check("Otto", "target001");
+    check("+15550100101", "target000");
+    check("+19005550100", "nobody");
+    check("", "");
+}
+
+const TRANSFER: &str = r#"
+set transfer_targets {"Anna":"+15550100101","Otto":"+15550100102"}
+tool transfer_call builtin
+0.5-2.0 caller "Put me through, please."
+model "" when="Put me through, please." call="transfer_call {\"to\": \"$to\"}"
+model "I cannot do that."
+transfer done after=1
+"#;
+
 /// A call of the container with simulated vendors, over wall-clock time: a read tool, a barge-in, a backchannel.
 /// After a change of what is decided: `KEEP_JOURNAL=<this file> cargo test --workspace --test container -- replays_from`.
 const BOOKING: &str = include_str!("data/booking.jsonl");
