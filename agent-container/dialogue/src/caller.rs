@@ -23,6 +23,8 @@ pub(crate) struct Caller {
     pub(crate) stt_ended: Option<CallTime>,
     /// Words of the last turn that was committed with interim words only: their final is no new turn.
     pub(crate) committed_early: Option<String>,
+    /// The recogniser broke down since the last final: words of the open turn are on their way to the next one.
+    pub(crate) unheard: bool,
     /// Words that did not interrupt, and when their last sound was.
     pub(crate) unaccepted: Option<(String, CallTime)>,
     /// Voice of the whole turn in ms, for the limits of working ahead.
@@ -142,6 +144,7 @@ impl Caller {
         let known = crate::words::count(text) <= crate::words::count(&self.interim);
         self.finals = join(&self.finals, text.trim());
         self.interim.clear();
+        self.unheard = false;
         self.last_final = Some(now);
         match self.segment.as_mut().filter(|s| s.noise && known) {
             Some(segment) => (segment.utterance, segment.asked) = (now, Some(now)),
@@ -172,6 +175,7 @@ impl Caller {
         self.last_word = None;
         self.stt_ended = None;
         self.voiced_ms = 0;
+        self.unheard = false;
         self.last_sound = None;
         self.first_sound = self.segment.map(|s| s.start);
     }

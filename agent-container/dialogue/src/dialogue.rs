@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::caller::Caller;
 use crate::ids::Counter;
 use crate::pauses::Pauses;
-use crate::reply::Reply;
+use crate::reply::{Call, Reply};
 use crate::speech::Speech;
 use crate::timer::Timers;
 use crate::toolbox::Toolbox;
@@ -62,6 +62,10 @@ pub struct Dialogue {
     /// The caller talked over a reply that had not begun.
     pub(crate) overridden: bool,
     pub(crate) transfer: Option<TransferId>,
+    /// The model's calls that led to the transfer.
+    pub(crate) transferring: Vec<Call>,
+    /// The process ends then.
+    pub(crate) drained_by: Option<CallTime>,
     pub(crate) live: crate::live::Live,
     pub(crate) line_lost: bool,
     /// The caller is on the way to somebody else because nothing here worked.
@@ -128,6 +132,8 @@ impl Dialogue {
             deferred: None,
             overridden: false,
             transfer: None,
+            transferring: Vec::new(),
+            drained_by: None,
             live: crate::live::Live::default(),
             line_lost: false,
             rescuing: false,

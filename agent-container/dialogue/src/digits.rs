@@ -9,6 +9,9 @@ impl Dialogue {
         if !"0123456789*#ABCD".contains(key) {
             return self.explain(Decision::Stale, "no_key", []);
         }
+        if self.transfer.is_some() {
+            return self.explain(Decision::Stale, "transferring", []);
+        }
         self.waits.refresh(self.now);
         self.waits.answered_by_caller();
         let digits = &self.config.turns.digits;
@@ -34,7 +37,7 @@ impl Dialogue {
     /// The number is complete.
     pub(crate) fn digits_complete(&mut self, rule: &'static str) {
         self.timers.clear(Timer::Digits);
-        let typed = std::mem::take(&mut self.toolbox.typed);
+        let mut typed = std::mem::take(&mut self.toolbox.typed);
         let numbers = [("digits", f64::from(u32::try_from(typed.len()).unwrap_or(u32::MAX)))];
         self.explain(Decision::Digits, rule, numbers);
         if let Some(collecting) = self.toolbox.collecting.take() {
@@ -47,13 +50,15 @@ impl Dialogue {
             return self.on_tool(collecting.id, result);
         }
         if typed.is_empty() {
-            return;
+            // It ends no number, but it may have stopped the agent, who owes an answer then.
+            typed.push(self.config.turns.digits.terminator);
         }
         self.close_turn("superseded");
         let turn = self.open_turn("digits", self.now);
         let text = format!("[pressed {typed}]");
         if self.config.mind == crate::Mind::Live {
             self.commit(Message::User { text }, false);
+            self.waits.owe(self.now);
             return self.recycle_live();
         }
         self.answer_turn(turn, &text);

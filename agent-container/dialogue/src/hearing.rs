@@ -140,7 +140,10 @@ impl Dialogue {
             }
             Stt::Resumed => self.drop_speculation("resumed"),
             Stt::EndOfTurn { text } => self.stt_end_of_turn(text),
-            Stt::Failed(failure) => self.explain(Decision::Hearing, failure_rule(&failure), []),
+            Stt::Failed(failure) => {
+                self.explain(Decision::Hearing, failure_rule(&failure), []);
+                self.recogniser_broke();
+            }
             Stt::Restored => self.explain(Decision::Hearing, "restored", []),
         }
     }
@@ -160,20 +163,8 @@ impl Dialogue {
         self.wait_for_final();
     }
 
-    /// Words came after the voice had ended: their final is owed, too, and perhaps more words.
-    fn wait_for_final(&mut self) {
-        let Some(wait) = self.config.turns.recogniser.wait_ms.filter(|_| !self.caller.has_floor()) else {
-            return;
-        };
-        let last_sound = *self.caller.last_sound.get_or_insert(self.now);
-        self.timers.set(Timer::SttWait, (last_sound + wait).max(self.now + wait / 2));
-    }
-
     fn hear_final(&mut self, text: &str) {
-        if text.trim().is_empty() || self.is_late_final(text) {
-            self.caller.interim.clear();
-            return;
-        }
+        let Some(text) = &self.new_words(text) else { return self.caller.interim.clear() };
         if self.is_echo(text) {
             self.caller.interim.clear();
             self.explain(Decision::TurnDropped, "echo", []);
@@ -191,25 +182,6 @@ impl Dialogue {
         self.consider_end("stt");
     }
 
-    /// Interim words of a turn that was committed with them: any that come in silence, the same ones in noise.
-    fn repeats_early(&self, text: &str) -> bool {
-        let Some(early) = &self.caller.committed_early else { return false };
-        let noise = self.caller.segment.is_some();
-        !self.caller.has_floor()
-            && (!noise || crate::words::normalise(early).starts_with(&crate::words::normalise(text)))
-    }
-
-    /// The final of a turn that was committed with its interim words.
-    fn is_late_final(&mut self, text: &str) -> bool {
-        let Some(early) = self.caller.committed_early.take() else { return false };
-        let (text, early) = (crate::words::normalise(text), crate::words::normalise(&early));
-        let same = !self.caller.has_floor() && (text.starts_with(&early) || early.ends_with(&text));
-        if same {
-            self.explain(Decision::Stale, "late_final", []);
-        }
-        same
-    }
-
     fn words_came(&mut self) {
         self.timers.clear(Timer::Deaf);
         self.timers.clear(Timer::FalseInterruption);
@@ -221,7 +193,7 @@ impl Dialogue {
     }
 
     fn stt_end_of_turn(&mut self, text: Option<String>) {
-        let Some(text) = text else { return self.stt_says_over() };
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return self.stt_says_over() };
         self.caller.finals.clear();
         self.hear_final(&text);
         if self.config.turns.endpointing.end_by == EndBy::Stt {
@@ -311,7 +283,7 @@ impl Dialogue {
         }
         let last_sound = *self.caller.last_sound.get_or_insert(self.now);
         if self.caller.finals.is_empty() {
-            if let Some(wait) = self.config.turns.recogniser.wait_ms.filter(|_| self.caller.has_words()) {
+            if let Some(wait) = self.final_wait().filter(|_| self.caller.has_words()) {
                 self.timers.set(Timer::SttWait, (last_sound + wait).max(self.now));
                 if trigger != "vad" {
                     self.emit(Output::FlushStt);
@@ -339,37 +311,6 @@ impl Dialogue {
             Some(p) => turns.turn_model.delay(p, by_text, turns.endpointing.max_delay_ms),
             None => by_text,
         }
-    }
-
-    /// The final did not come in time: the interim words must do.
-    pub(crate) fn stt_is_late(&mut self) {
-        let interim = std::mem::take(&mut self.caller.interim);
-        if interim.is_empty() || self.caller.has_floor() {
-            self.caller.interim = interim;
-            return;
-        }
-        self.explain(Decision::Endpointing, "interim_words", []);
-        self.caller.finals = crate::caller::join(&self.caller.finals, &interim);
-        self.caller.committed_early = Some(interim);
-        self.consider_barge_in(true);
-        self.end_of_turn("stt_wait");
-    }
-
-    /// Words that the recogniser still owes, within its time.
-    pub(crate) fn waits_for_final(&mut self) -> bool {
-        let Some(wait) = self.config.turns.recogniser.wait_ms else { return false };
-        let Some(last) = self.caller.last_sound.filter(|_| !self.caller.interim.is_empty()) else {
-            return false;
-        };
-        let until = last + wait;
-        if until > self.now {
-            self.timers.set(Timer::SttWait, until);
-            return true;
-        }
-        let interim = std::mem::take(&mut self.caller.interim);
-        self.caller.finals = crate::caller::join(&self.caller.finals, &interim);
-        self.caller.committed_early = Some(interim);
-        false
     }
 }
 

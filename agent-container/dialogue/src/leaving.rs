@@ -1,13 +1,18 @@
 //! Ways out of the call: transfer, voicemail, goodbye, drain.
 
 use crate::dialogue::Phase;
-use crate::reply::{After, Reply};
-use crate::{Decision, Dialogue, LeaveReason, Output, Rescue, SayKind, Timer, TransferId, TransferResult};
+use crate::reply::{After, Call, Reply};
+use crate::toolbox::revoke;
+use crate::{
+    Decision, Dialogue, LeaveReason, Mind, Output, Rescue, SayKind, Timer, TransferId, TransferResult,
+};
 
 impl Dialogue {
-    pub(crate) fn start_transfer(&mut self, to: String) {
+    /// `calls` are the model's that led here; they are told how it ended.
+    pub(crate) fn start_transfer(&mut self, to: String, calls: Vec<Call>) {
         let id = TransferId(self.ids.transfer.next());
         self.transfer = Some(id);
+        self.transferring = calls;
         self.timers.set(Timer::Transfer, self.now + self.config.turns.limits.transfer_ms);
         self.emit(Output::Transfer { id, to });
     }
@@ -23,7 +28,8 @@ impl Dialogue {
             TransferResult::Failed { sip_status } => {
                 let status = sip_status.map_or(0.0, f64::from);
                 self.explain(Decision::Leave, "transfer_failed", [("sip_status", status)]);
-                self.transfer_failed();
+                let status = sip_status.map_or(String::new(), |status| format!(" (SIP status {status})"));
+                self.transfer_failed(&format!("Nobody took the call{status}."));
             }
         }
     }
@@ -31,15 +37,31 @@ impl Dialogue {
     pub(crate) fn transfer_is_late(&mut self) {
         self.transfer = None;
         self.explain(Decision::Leave, "transfer_late", []);
-        self.transfer_failed();
+        self.transfer_failed("Nobody took the call in time.");
     }
 
-    fn transfer_failed(&mut self) {
+    fn transfer_failed(&mut self, why: &str) {
+        let asked = !self.transferring.is_empty();
+        revoke(&mut self.transferring, why);
+        self.file_transfer();
+        if matches!(self.phase, Phase::Leaving(_)) {
+            return;
+        }
         self.waits.refresh(self.now);
         if self.rescuing {
             return self.leave_after(LeaveReason::Failed, self.config.phrases.failed.clone());
         }
+        if asked && self.config.mind == Mind::Live {
+            // Told of the failure it speaks by itself.
+            return self.waits.owe(self.now);
+        }
         self.say_phrase(SayKind::Apology, self.config.phrases.transfer_failed.clone());
+    }
+
+    /// The model's calls for a transfer enter the history when it has ended.
+    pub(crate) fn file_transfer(&mut self) {
+        let calls = std::mem::take(&mut self.transferring);
+        self.file_pairs(calls, None);
     }
 
     /// The caller cannot be served here.
@@ -112,11 +134,16 @@ impl Dialogue {
     }
 
     pub(crate) fn drain(&mut self, within_ms: u64) {
+        self.drained_by = Some(self.now + within_ms);
         self.timers.set(Timer::Drain, self.now + within_ms.saturating_sub(DRAIN_NOTICE_MS));
     }
 
     pub(crate) fn drain_now(&mut self) {
         self.leave_after(LeaveReason::Drained, self.config.phrases.drain.clone());
+        let leave = self.timers.get(Timer::Leave).into_iter().chain(self.drained_by).min();
+        if let Some(at) = leave.filter(|_| matches!(self.phase, Phase::Leaving(_))) {
+            self.timers.set(Timer::Leave, at.max(self.now));
+        }
     }
 }
 

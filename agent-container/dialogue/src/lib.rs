@@ -36,6 +36,7 @@ mod dialogue;
 mod digits;
 mod endpointing;
 mod explain;
+mod final_words;
 mod from_agent;
 mod heard;
 mod hearing;

@@ -3,6 +3,7 @@
 
 use crate::reply::Reply;
 use crate::speech::Speech;
+use crate::toolbox::{pairs, promises, revoke};
 use crate::{Decision, Dialogue, LiveCommand, LiveEvent, Message, Mind, Output, SayKind, Timer};
 
 /// State of the session.
@@ -15,8 +16,12 @@ pub(crate) struct Live {
     responding: bool,
     /// It was asked to say something and has not begun.
     pub(crate) awaiting: bool,
+    /// What it was asked to say, until it begins.
+    words: Option<String>,
     /// It should be renewed at the next idle point.
     pub(crate) expiring: bool,
+    /// It was lost in the middle of an answer.
+    cut_short: bool,
     /// Lost sessions in a row.
     losses: u32,
 }
@@ -40,6 +45,7 @@ impl Dialogue {
 
     /// Has the session say given words.
     pub(crate) fn live_say(&mut self, words: &str) {
+        self.live.words = Some(words.to_owned());
         self.live.awaiting = true;
         let instructions = Some(format!("Say exactly this and nothing else: {words}"));
         self.emit(Output::Live(LiveCommand::Respond { instructions }));
@@ -54,6 +60,7 @@ impl Dialogue {
                 self.live.ready = true;
                 self.live.losses = 0;
                 self.timers.set(Timer::LiveRecycle, self.now + self.config.turns.limits.live_recycle_ms);
+                self.answer_anew();
                 self.greet_live();
             }
             LiveEvent::SpeechStarted => self.live_interrupts(),
@@ -98,7 +105,18 @@ impl Dialogue {
         if std::mem::take(&mut self.live.responding) {
             self.emit(Output::Live(LiveCommand::Cancel));
         }
+        self.forget_way_out();
         self.hush_all();
+    }
+
+    /// The caller spoke before the end, the transfer: it does not follow. The session need not answer to that.
+    fn forget_way_out(&mut self) {
+        let Some(reply) = self.reply.as_mut().filter(|reply| reply.after.is_some()) else { return };
+        let (mut promised, rest) = std::mem::take(&mut reply.calls).into_iter().partition(promises);
+        reply.calls = rest;
+        revoke(&mut promised, "It did not happen: the caller spoke.");
+        pairs(&promised).into_iter().for_each(|message| self.commit(message, false));
+        self.abort_reply();
     }
 
     fn live_heard(&mut self, text: &str) {
@@ -113,6 +131,7 @@ impl Dialogue {
     }
 
     fn live_speaks(&mut self, item: String) {
+        self.live.words = None;
         self.live.awaiting = false;
         self.live.responding = true;
         let turn = self.turn;
@@ -137,8 +156,8 @@ impl Dialogue {
     fn live_lost(&mut self) {
         self.live.ready = false;
         self.live.losses += 1;
-        self.live.awaiting = false;
-        self.live.responding = false;
+        let responded = std::mem::take(&mut self.live.responding);
+        self.live.cut_short = std::mem::take(&mut self.live.awaiting) || responded;
         for speech in &mut self.speeches {
             speech.closed = true;
         }
@@ -146,8 +165,31 @@ impl Dialogue {
             self.voice_gone = true;
             return self.rescue("live_lost");
         }
-        self.waits.owe(self.now);
+        if self.live.cut_short {
+            self.waits.owe(self.now);
+        }
         self.recycle_live();
+    }
+
+    /// A new session knows the history, but nothing in it makes it speak: what is owed must be asked for.
+    fn answer_anew(&mut self) {
+        if let Some(words) = self.live.words.take() {
+            return self.live_say(&words);
+        }
+        if self.live.awaiting || !self.waits.owes() {
+            return;
+        }
+        let cut_short = std::mem::take(&mut self.live.cut_short);
+        let heard = cut_short
+            || matches!(
+                self.history().last().map(|item| &item.message),
+                Some(Message::User { .. } | Message::ToolOutput { .. })
+            );
+        if !heard {
+            return self.live_say(&self.config.phrases.not_heard.clone());
+        }
+        self.live.awaiting = true;
+        self.emit(Output::Live(LiveCommand::Respond { instructions: None }));
     }
 
     /// A new session with the history so far.

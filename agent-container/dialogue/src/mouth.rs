@@ -351,6 +351,9 @@ impl Dialogue {
             }
         }
         self.commit_done_calls();
+        self.file_transfer();
+        let open = self.toolbox.open_writes(self.reply.take());
+        crate::toolbox::pairs(&open).into_iter().for_each(|m| self.commit(m, false));
     }
 
     pub(crate) fn truncate_live(&mut self, item: String, position_ms: u64, started: bool) {

@@ -2,9 +2,10 @@
 
 use crate::reply::{After, CallState, Reply};
 use crate::speech::{Hold, Speech};
+use crate::toolbox::{promises, revoke};
 use crate::{
     Decision, Dialogue, Failure, HistoryItem, LeaveReason, LiveCommand, Message, Mind, Output, SayId,
-    SayKind, ThinkEvent, ThinkId, ThinkRequest, ToolUse, TurnId,
+    SayKind, ThinkEvent, ThinkId, ThinkRequest, Timer, ToolUse, TurnId,
 };
 
 impl Dialogue {
@@ -189,8 +190,9 @@ impl Dialogue {
             if speaks && wait {
                 return;
             }
-            self.commit_done_calls();
+            // What follows the last word has not happened yet.
             if !ends {
+                self.commit_done_calls();
                 return self.next_step();
             }
         }
@@ -259,16 +261,30 @@ impl Dialogue {
                 return;
             }
         }
-        self.reply = None;
+        if self.caller_objects() {
+            return;
+        }
         self.waits.paid();
+        let calls = self.reply.take().map(|reply| reply.calls).unwrap_or_default();
         match after {
-            After::End => self.leave(LeaveReason::AgentEnded),
-            After::Transfer { to } => self.start_transfer(to),
+            After::Transfer { to } => self.start_transfer(to, calls),
+            After::End => {
+                self.file_pairs(calls, None);
+                self.leave(LeaveReason::AgentEnded);
+            }
             After::Voicemail => {
+                self.file_pairs(calls, None);
                 self.emit(Output::Voicemail);
                 self.leave(LeaveReason::Voicemail);
             }
         }
+    }
+
+    /// The caller began to speak on the last word: perhaps not to be sent away yet. A rescue does not ask.
+    fn caller_objects(&self) -> bool {
+        let open = [Timer::EndOfTurn, Timer::SttWait, Timer::TurnModel];
+        let speaks = self.caller.has_floor() || open.iter().any(|&timer| self.timers.get(timer).is_some());
+        speaks && !self.rescuing && self.config.mind == Mind::Pipeline
     }
 
     /// Results of tools that outlived their reply are told when nobody speaks.
@@ -292,6 +308,9 @@ impl Dialogue {
         self.waits.paid();
         if let Some(id) = reply.think.take() {
             self.emit(Output::CancelThink { id });
+        }
+        if reply.after.is_some() {
+            revoke(&mut reply.calls, "It did not happen: the caller spoke.");
         }
         let cancel_reads = self.config.turns.tools.cancel_reads;
         let mut done = Vec::new();
@@ -335,12 +354,13 @@ impl Dialogue {
         self.file_pairs(done, say);
     }
 
-    fn file_pairs(&mut self, calls: Vec<crate::reply::Call>, say: Option<SayId>) {
+    pub(crate) fn file_pairs(&mut self, calls: Vec<crate::reply::Call>, say: Option<SayId>) {
         if calls.is_empty() {
             return;
         }
         if self.config.mind == Mind::Live {
-            for call in &calls {
+            // Told of a way out the session would only speak again.
+            for call in calls.iter().filter(|call| !promises(call)) {
                 if let CallState::Done { output, .. } = &call.state {
                     let (vendor_id, output) = (call.call.vendor_id.clone(), output.clone());
                     self.emit(Output::Live(LiveCommand::ToolOutput { vendor_id, output }));

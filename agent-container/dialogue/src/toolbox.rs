@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::builtin;
-use crate::reply::{After, Call, CallState};
+use crate::reply::{After, Call, CallState, Reply};
 use crate::{
     CallTime, Decision, Dialogue, Message, Output, Rescue, Timer, ToolCall, ToolClass, ToolId, ToolResult,
     ToolRun, ToolSpec,
@@ -54,6 +54,15 @@ impl Toolbox {
         !self.background.is_empty()
     }
 
+    /// At the end of the call: writes whose result nobody waits for any more.
+    pub(crate) fn open_writes(&mut self, reply: Option<Reply>) -> Vec<Call> {
+        let calls = reply.into_iter().flat_map(|r| r.calls).chain(std::mem::take(&mut self.background));
+        let open = |c: &Call| c.class == ToolClass::Write && c.state == CallState::Running;
+        let output = "The call ended before its result came.".to_owned();
+        let unknown = CallState::Done { output, error: true };
+        calls.filter(open).map(|call| Call { state: unknown.clone(), ..call }).collect()
+    }
+
     pub(crate) fn mark_reported(&mut self) {
         for entry in self.ledger.iter_mut().filter(|e| e.result.is_some()) {
             entry.reported = true;
@@ -89,6 +98,19 @@ pub(crate) fn pairs(calls: &[Call]) -> Vec<Message> {
         }
     }
     messages
+}
+
+/// Does something follow the last word because of this call?
+pub(crate) fn promises(call: &Call) -> bool {
+    let ways_out = [builtin::TRANSFER_CALL, builtin::END_CALL, builtin::LEAVE_VOICEMAIL];
+    ways_out.contains(&&*call.call.name) && matches!(call.state, CallState::Done { error: false, .. })
+}
+
+/// What was to follow the last word did not.
+pub(crate) fn revoke(calls: &mut [Call], why: &str) {
+    for call in calls.iter_mut().filter(|call| promises(call)) {
+        call.state = CallState::Done { output: why.to_owned(), error: true };
+    }
 }
 
 impl Dialogue {
@@ -244,6 +266,7 @@ impl Dialogue {
         };
         self.toolbox.collecting = Some(Collecting { id, count });
         self.toolbox.typed.clear();
+        self.timers.clear(Timer::Digits);
         self.waits.paid();
         CallState::Collecting
     }

@@ -142,6 +142,7 @@ impl Dialogue {
             return self.leave_after(LeaveReason::MaxDuration, self.config.phrases.max_call.clone());
         }
         self.overridden = false;
+        self.rescuing = false;
         self.waits.answered_by_caller();
         self.waits.owe(self.now);
         if adopted {

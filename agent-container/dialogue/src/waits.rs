@@ -59,6 +59,11 @@ impl Waits {
         }
     }
 
+    /// Does the agent owe an answer?
+    pub(crate) fn owes(&self) -> bool {
+        self.owed.is_some()
+    }
+
     /// The agent owes nothing.
     pub(crate) fn paid(&mut self) {
         self.owed = None;

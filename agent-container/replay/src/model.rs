@@ -1,7 +1,7 @@
 //! The reference model: what must hold in every call, computed from the recording without the dialogue's own
 //! reasoning.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use dialogue::{Decision, Input, JournalLine, Message, Mind, Output, Stt, ThinkEvent, ThinkId, ThinkRequest};
 
@@ -207,16 +207,19 @@ fn history_is_what_was_heard(recording: &Recording) -> Option<String> {
             _ => None,
         })
         .collect();
-    let mut items = items.into_iter().peekable();
+    // How many items the speeches so far can have left; a speech of which a word was heard may have left one or none.
+    let mut reached = BTreeSet::from([0]);
     for heard in &recording.heard {
-        let fits = items.peek().is_some_and(|item| {
+        let fits = |item: &&str| {
             let words = item.split_whitespace().count();
             heard.position_ms > 0 && heard.text.starts_with(item) && words.abs_diff(heard.words.len()) <= 1
-        });
-        if fits {
-            items.next();
-        } else if heard.words.len() > 1 {
-            let item = items.peek().copied().unwrap_or("nothing");
+        };
+        let last = reached.last().copied().unwrap_or_default();
+        let with = reached.iter().filter(|&&n| items.get(n).is_some_and(fits)).map(|n| n + 1);
+        let without = reached.iter().filter(|_| heard.words.len() <= 1).copied();
+        reached = with.chain(without).collect();
+        if reached.is_empty() {
+            let item = items.get(last).copied().unwrap_or("nothing");
             return Some(format!(
                 "heard `{}` ({} ms of `{}`), the history has `{item}`",
                 heard.words.join(" "),
@@ -225,7 +228,8 @@ fn history_is_what_was_heard(recording: &Recording) -> Option<String> {
             ));
         }
     }
-    items.next().map(|item| format!("the history has `{item}`, which was not heard"))
+    let last = reached.last().copied().unwrap_or_default();
+    items.get(last).map(|item| format!("the history has `{item}`, which was not heard"))
 }
 
 /// Nobody waits longer than the watchdog and the silence deadline allow.

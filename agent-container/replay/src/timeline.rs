@@ -120,7 +120,10 @@ impl Timeline {
             Message::User { text } => format!("item:user:{text}"),
             Message::Assistant { text } if item.interrupted => format!("item:assistant(int):{text}"),
             Message::Assistant { text } => format!("item:assistant:{text}"),
-            Message::ToolOutput { name, .. } => format!("tools:{name}"),
+            Message::ToolOutput { name, output, .. } => {
+                self.add(at, false, format!("output:{name}:{output}"));
+                format!("tools:{name}")
+            }
             Message::ToolCalls { .. } | Message::System { .. } => return,
         };
         self.add(at, true, text);
