@@ -52,6 +52,8 @@ pub struct Dialogue {
     /// Speeches, the one that has the mouth first.
     pub(crate) speeches: VecDeque<Speech>,
     pub(crate) last_speech_end: Option<CallTime>,
+    /// What the caller heard of it.
+    pub(crate) last_said: String,
     pub(crate) reply: Option<Reply>,
     pub(crate) attempts: u32,
     pub(crate) toolbox: Toolbox,
@@ -124,6 +126,7 @@ impl Dialogue {
             asking: None,
             speeches: VecDeque::new(),
             last_speech_end: None,
+            last_said: String::new(),
             reply: None,
             attempts: 0,
             toolbox: Toolbox::default(),

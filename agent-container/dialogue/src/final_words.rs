@@ -52,6 +52,12 @@ impl Dialogue {
         more
     }
 
+    /// A final that adds nothing: what was heard before it waits for nothing more.
+    pub(crate) fn nothing_new(&mut self) {
+        self.caller.interim.clear();
+        self.consider_end("stt");
+    }
+
     /// The final did not come in time: the interim words must do.
     pub(crate) fn stt_is_late(&mut self) {
         let interim = std::mem::take(&mut self.caller.interim);

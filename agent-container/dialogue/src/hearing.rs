@@ -164,11 +164,10 @@ impl Dialogue {
     }
 
     fn hear_final(&mut self, text: &str) {
-        let Some(text) = &self.new_words(text) else { return self.caller.interim.clear() };
+        let Some(text) = &self.new_words(text) else { return self.nothing_new() };
         if self.is_echo(text) {
-            self.caller.interim.clear();
             self.explain(Decision::TurnDropped, "echo", []);
-            return;
+            return self.nothing_new();
         }
         self.caller.hear_final(self.now, text);
         self.words_came();

@@ -184,6 +184,9 @@ impl Dialogue {
         let whole = !speech.hushed && !speech.failed && speech.started.is_some();
         let rate = self.config.turns.text.syllables_per_s;
         let heard = if whole { speech.text.clone() } else { speech.heard(position_ms, rate) };
+        if speech.started.is_some() {
+            self.last_said.clone_from(&heard);
+        }
         if !heard.trim().is_empty() {
             self.commit(Message::Assistant { text: heard }, speech.hushed);
         }

@@ -64,6 +64,9 @@ impl Dialogue {
                 return Outcome::Unaccepted("min_words");
             }
         }
+        if self.is_echo(words) {
+            return Outcome::Drop("echo");
+        }
         if self.agent_is_busy() && self.is_backchannel(words) {
             return Outcome::Unaccepted("backchannel");
         }
@@ -83,11 +86,24 @@ impl Dialogue {
         only_of(words, &self.config.turns.interruption.backchannel)
     }
 
+    /// Are these words the agent's own, of the speech that sounds or of the one that has just ended?
     pub(crate) fn is_echo(&self, words: &str) -> bool {
         let min = self.config.turns.interruption.echo_words;
         let rate = self.config.turns.text.syllables_per_s;
-        let said = self.speeches.front().filter(|s| s.started.is_some());
-        said.is_some_and(|s| is_echo(words, &s.heard(s.position_ms(self.now) + ECHO_AHEAD_MS, rate), min))
+        let sounding = self.speeches.front().filter(|s| s.started.is_some());
+        let said = sounding.map(|s| s.heard(s.position_ms(self.now) + ECHO_AHEAD_MS, rate));
+        let before = if self.may_hear_the_end() { &*self.last_said } else { "" };
+        is_echo(words, &join(before, &said.unwrap_or_default()), min)
+    }
+
+    /// Has the voice that was heard ended with the agent's last speech? Who answers in its words speaks later.
+    fn may_hear_the_end(&self) -> bool {
+        let Some(end) = self.last_speech_end else { return false };
+        match (self.caller.first_sound, self.caller.last_sound) {
+            (Some(first), Some(last)) => first < end && last <= end + ECHO_TAIL_MS,
+            (Some(_), None) => false,
+            (None, _) => self.now <= end + ECHO_WORDS_MS,
+        }
     }
 
     fn set_aside(&mut self, why: &'static str) {
@@ -197,3 +213,7 @@ impl Dialogue {
 /// An echo comes back while we already speak on: words up to this far ahead of the heard ones count as ours
 /// (network and recogniser are slower than our count of words is exact).
 const ECHO_AHEAD_MS: u64 = 500;
+/// An echo's sound ends at most this long after ours: the way there and back, and the room.
+const ECHO_TAIL_MS: u64 = 400;
+/// Its words, where voice activity has not heard it, come at most this long after ours.
+const ECHO_WORDS_MS: u64 = 1500;

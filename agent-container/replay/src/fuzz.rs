@@ -55,6 +55,10 @@ const REPLIES: [&str; 6] = [
     "**Sunny**, with a light wind 🌬 from the sea!",
 ];
 
+/// Parts of the replies, as a telephone sends them back.
+const ECHOES: [&str; 4] =
+    ["that I can do for you today?", "And here it ends now.", "for how many people", "check that"];
+
 /// A random call as `.call` text.
 #[must_use]
 pub fn script(seed: u64) -> String {
@@ -128,6 +132,21 @@ fn head(dice: &mut Dice, out: &mut String) {
     let fails = if dice.chance(30) { "fails=\"no table free\"" } else { "gives=\"booked\"" };
     let _ = writeln!(out, "tool book write takes={takes} {fails}");
     out.push_str("tool end_call builtin\ntool collect_digits builtin\n");
+    if dice.chance(30) {
+        transfers(dice, out);
+    }
+}
+
+fn transfers(dice: &mut Dice, out: &mut String) {
+    out.push_str("set transfer_targets {\"anna\":\"+15550100199\"}\ntool transfer_call builtin\n");
+    for _ in 0..4 {
+        let ends = dice.pick(&["done after=20", "failed status=486 after=3", "failed", "never"]);
+        let _ = writeln!(out, "transfer {ends}");
+    }
+    for _ in 0..3 {
+        let words = dice.pick(&["", "I'll put you through."]);
+        let _ = writeln!(out, "model \"{words}\" once=on call=transfer_call");
+    }
 }
 
 fn caller(dice: &mut Dice, out: &mut String) {
@@ -141,8 +160,14 @@ fn caller(dice: &mut Dice, out: &mut String) {
             60..80 => {
                 let _ = writeln!(out, "{}-{} noise", secs(at), secs(end));
             }
-            80..85 => {
-                let _ = writeln!(out, "{} keys 12", secs(at));
+            80..83 => {
+                let _ = writeln!(out, "{} keys \"{}\"", secs(at), dice.pick(&["12", "#", "1#"]));
+            }
+            83 => {
+                let _ = writeln!(out, "{} stt fails\n{} stt restored", secs(at), secs(end));
+            }
+            84 => {
+                let _ = writeln!(out, "{} stt interim \"{}\"", secs(at), dice.pick(&SAYINGS));
             }
             85..88 => {
                 let _ = writeln!(out, "{}-{} noise", secs(at), secs(at + 15_000));
@@ -160,12 +185,20 @@ fn caller(dice: &mut Dice, out: &mut String) {
             91..94 => {
                 let _ = writeln!(out, "{} line lost\n{} line restored", secs(at), secs(end));
             }
-            94..96 => {
+            94 => {
                 let _ = writeln!(out, "{} stt final \"{}\"", secs(at), dice.pick(&SAYINGS));
+            }
+            95 => {
+                let echo = dice.pick(&ECHOES);
+                let _ =
+                    writeln!(out, "{} stt interim \"{echo}\"\n{} stt final \"{echo}\"", secs(at), secs(end));
             }
             96..98 => {
                 let _ =
                     writeln!(out, "{}-{} caller \"{}\" lost=on", secs(at), secs(end), dice.pick(&SAYINGS));
+            }
+            98 => {
+                let _ = writeln!(out, "{} drain 20", secs(at));
             }
             _ => {
                 let _ = writeln!(out, "{} hangup", secs(at));

@@ -259,22 +259,24 @@ fn no_dead_air(script: &Script, recording: &Recording) -> Option<String> {
 /// Times in which silence is nobody's fault: transfers, a lost line; keys, words and results of tools are signs of life.
 fn excused(recording: &Recording) -> Vec<(u64, u64)> {
     let mut spans = Vec::new();
-    let mut open: Option<u64> = None;
+    let (mut transfer, mut lost) = (None, None);
     for line in &recording.journal {
-        match line {
-            JournalLine::Out { at, output: Output::Transfer { .. } } => open = Some(at.as_ms()),
-            JournalLine::In { at, input: Input::Line(dialogue::LineChange::Lost) } => open = Some(at.as_ms()),
-            JournalLine::In { at, input: Input::Transfer { .. } | Input::Line(_) } => {
-                spans.extend(open.take().map(|from| (from, at.as_ms())));
-            }
+        let (JournalLine::In { at, .. } | JournalLine::Out { at, .. }) = line else { continue };
+        let at = at.as_ms();
+        let over = match line {
+            JournalLine::Out { output: Output::Transfer { .. }, .. } => transfer.replace(at),
+            JournalLine::In { input: Input::Line(dialogue::LineChange::Lost), .. } => lost.replace(at),
+            JournalLine::In { input: Input::Transfer { .. }, .. } => transfer.take(),
+            JournalLine::In { input: Input::Line(_), .. } => lost.take(),
             JournalLine::In {
-                at,
                 input: Input::Digit(_) | Input::Tool { .. } | Input::Stt(Stt::Final { .. }),
-            } => spans.push((at.as_ms(), at.as_ms())),
-            _ => {}
-        }
+                ..
+            } => Some(at),
+            _ => None,
+        };
+        spans.extend(over.map(|from| (from, at)));
     }
-    spans.extend(open.map(|from| (from, recording.end_ms)));
+    spans.extend(transfer.into_iter().chain(lost).map(|from| (from, recording.end_ms)));
     spans
 }
 
