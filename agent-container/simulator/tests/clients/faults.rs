@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use speech::{
-    ChatEvent, ChatRequest, ContextId, Fault, FaultKind, FinishReason, SttEvent, SttVendor, Tool, TtsEvent,
-    TtsVendor, Vendor,
+    ChatEvent, ChatRequest, ContextId, Fault, FaultKind, FinishReason, Stt, SttEvent, SttVendor, Tool, Tts,
+    TtsEvent, TtsVendor, Vendor,
 };
 
 use crate::thinking::{answer, model, said};
-use crate::wire::Socket;
+use crate::wire::{Socket, ask, headers};
 use crate::{hearing, speaking, start};
 
 const EARS: [SttVendor; 3] = [SttVendor::Deepgram, SttVendor::DeepgramFlux, SttVendor::AssemblyAi];
@@ -88,6 +88,126 @@ async fn ears_survive_nonsense_but_not_a_flood() {
     }
 }
 
+/// What a live recogniser says of its fault, without being asked to close.
+async fn fails(simulator: &simulator::Simulator, vendor: SttVendor, setting: &str) -> FaultKind {
+    let mut session = hearing::socket(simulator, vendor, setting);
+    let mut wire = Socket::connect(vendor.vendor(), session.connect()).await.unwrap();
+    wire.send(session.audio(&vec![0; 16_000 / 2])).await;
+    wire.send(session.finalize()).await;
+    loop {
+        if let Err(fault) = session.decode(wire.receive().await) {
+            return fault.kind;
+        }
+    }
+}
+
+#[tokio::test]
+async fn ears_that_fail_say_why() {
+    use FaultKind::{Disconnected, Expired, Unavailable};
+    let simulator = start().await;
+    for (setting, expected) in [
+        // Deepgram closes without a word.
+        ("fault=error", [Disconnected, Unavailable, Unavailable]),
+        ("fault=disconnect", [Disconnected; 3]),
+        // Only AssemblyAI has a maximum age.
+        ("fault=expired", [Disconnected, Unavailable, Expired]),
+    ] {
+        for (vendor, expected) in EARS.into_iter().zip(expected) {
+            assert_eq!(fails(&simulator, vendor, setting).await, expected, "{vendor:?} {setting}");
+        }
+    }
+}
+
+/// What one utterance in a file comes to.
+async fn transcribed(
+    simulator: &simulator::Simulator,
+    vendor: SttVendor,
+    setting: &str,
+) -> Option<FaultKind> {
+    let Stt::File(mut session) = hearing::ears(simulator, vendor, setting) else { panic!("{vendor:?}") };
+    session.speech_started();
+    session.audio(&[0; 16_000]);
+    let utterance = session.speech_ended().unwrap();
+    let response = ask(utterance.request.clone()).await;
+    let (status, headers) = (response.status().as_u16(), headers(&response));
+    let Ok(body) = response.bytes().await else { return Some(FaultKind::Disconnected) };
+    session.decode(&utterance, status, &headers, &body).err().map(|fault| fault.kind)
+}
+
+/// What one sentence comes to.
+async fn said_over_http(
+    simulator: &simulator::Simulator,
+    vendor: TtsVendor,
+    setting: &str,
+) -> Option<FaultKind> {
+    let Tts::Http(voice) = speaking::voice(simulator, vendor, setting) else { panic!("{vendor:?}") };
+    let mut response = ask(voice.request("Hello there, how can I help you today?")).await;
+    if !response.status().is_success() {
+        let (status, headers) = (response.status().as_u16(), headers(&response));
+        return Some(voice.refused(status, &headers, &response.bytes().await.unwrap()).kind);
+    }
+    let mut stream = voice.stream(ContextId(1));
+    loop {
+        let pushed = match response.chunk().await {
+            Ok(Some(bytes)) => stream.push(&bytes),
+            Ok(None) => return stream.end().err().map(|fault| fault.kind),
+            Err(_) => return Some(FaultKind::Disconnected),
+        };
+        if let Err(fault) = pushed {
+            return Some(fault.kind);
+        }
+    }
+}
+
+#[tokio::test]
+async fn ears_and_voices_over_http_fail_as_requests_do() {
+    let simulator = start().await;
+    let refusals = [
+        ("fault=unauthorized", FaultKind::Credentials),
+        ("fault=rate_limited", FaultKind::RateLimited),
+        ("fault=unavailable", FaultKind::Overloaded),
+        ("fault=disconnect", FaultKind::Disconnected),
+    ];
+    for (ear, voice) in [(SttVendor::OpenAi, TtsVendor::OpenAi), (SttVendor::Groq, TtsVendor::Groq)] {
+        for (setting, expected) in refusals {
+            assert_eq!(transcribed(&simulator, ear, setting).await, Some(expected), "{ear:?} {setting}");
+            assert_eq!(
+                said_over_http(&simulator, voice, setting).await,
+                Some(expected),
+                "{voice:?} {setting}"
+            );
+        }
+        for (setting, expected) in [
+            ("fault=error", FaultKind::Unavailable),
+            ("fault=garbage", FaultKind::Malformed),
+            ("fault=oversize", FaultKind::Oversize),
+        ] {
+            assert_eq!(transcribed(&simulator, ear, setting).await, Some(expected), "{ear:?} {setting}");
+        }
+    }
+    // Only Groq's answer has a head that can be told from nonsense.
+    assert_eq!(
+        said_over_http(&simulator, TtsVendor::Groq, "fault=garbage").await,
+        Some(FaultKind::Malformed)
+    );
+}
+
+#[tokio::test]
+async fn voices_survive_nonsense() {
+    let simulator = start().await;
+    for vendor in VOICES {
+        let mut session = speaking::socket(&simulator, vendor, "rate=100&fault=garbage&after=1");
+        let mut wire = Socket::connect(vendor.vendor(), session.connect()).await.unwrap();
+        speaking::speak(&mut session, &mut wire, ContextId(1), "Hello.").await;
+        let events = speaking::until_done(&mut session, &mut wire, ContextId(1)).await.unwrap();
+        assert!(events.iter().any(|event| matches!(event, TtsEvent::Audio { .. })), "{vendor:?}");
+        assert!(
+            events.iter().filter(|event| matches!(event, TtsEvent::Ignored(_))).count() >= 5,
+            "{vendor:?}"
+        );
+    }
+}
+
 async fn speak(simulator: &simulator::Simulator, vendor: TtsVendor, setting: &str) -> Fault {
     let mut session = speaking::socket(simulator, vendor, setting);
     let mut wire = Socket::connect(vendor.vendor(), session.connect()).await.unwrap();
@@ -111,6 +231,7 @@ async fn voices_that_fail_say_why() {
         (TtsVendor::ElevenLabs, "fault=oversize&after=2", FaultKind::Oversize),
         (TtsVendor::Deepgram, "fault=error&after=2", FaultKind::Disconnected),
         (TtsVendor::Deepgram, "fault=disconnect&after=2", FaultKind::Disconnected),
+        (TtsVendor::Deepgram, "fault=oversize&after=2", FaultKind::Oversize),
     ] {
         assert_eq!(speak(&simulator, vendor, setting).await.kind, expected, "{vendor:?} {setting}");
     }

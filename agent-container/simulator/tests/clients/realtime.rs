@@ -3,8 +3,8 @@
 use serde_json::{Map, json};
 use simulator::Simulator;
 use speech::{
-    FaultKind, Outcome, RealtimeConfig, RealtimeEvent, RealtimeSocket, Tool, ToolChoice, TurnDetection,
-    Vendor,
+    Fault, FaultKind, Outcome, RealtimeConfig, RealtimeEvent, RealtimeSocket, Tool, ToolChoice,
+    TurnDetection, Vendor,
 };
 
 use crate::speaking::spoken;
@@ -162,12 +162,14 @@ async fn a_tool_is_run_and_talked_about() {
     assert_eq!(words, "I found number 7 for you.");
 }
 
-#[tokio::test]
-async fn an_expired_session_says_so() {
-    let simulator = start().await;
-    let mut session = session(&simulator, "fault=expired&after=2");
-    let mut wire = Socket::connect(Vendor::OpenAi, session.connect()).await.unwrap();
-    let fault = loop {
+/// A session that is asked to speak until it fails.
+async fn failing(simulator: &Simulator, settings: &str) -> Fault {
+    let mut session = session(simulator, settings);
+    let mut wire = match Socket::connect(Vendor::OpenAi, session.connect()).await {
+        Ok(wire) => wire,
+        Err(fault) => return fault,
+    };
+    loop {
         match session.decode(wire.receive().await) {
             Ok(_) => {
                 while let Some(message) = session.poll_send() {
@@ -175,8 +177,33 @@ async fn an_expired_session_says_so() {
                 }
                 session.respond(None);
             }
-            Err(fault) => break fault,
+            Err(fault) => return fault,
         }
-    };
-    assert_eq!(fault.kind, FaultKind::Expired);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_fails_says_why() {
+    let simulator = start().await;
+    for (settings, expected) in [
+        ("fault=unauthorized", FaultKind::Credentials),
+        ("fault=rate_limited", FaultKind::RateLimited),
+        ("fault=unavailable", FaultKind::Overloaded),
+        ("fault=expired&after=2", FaultKind::Expired),
+        ("fault=error&after=2", FaultKind::Disconnected),
+        ("fault=disconnect&after=2", FaultKind::Disconnected),
+        ("fault=oversize&after=2", FaultKind::Oversize),
+    ] {
+        assert_eq!(failing(&simulator, settings).await.kind, expected, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn nonsense_between_its_messages_is_passed_over() {
+    let simulator = start().await;
+    let mut call = Call::begin(&simulator, "rate=100&fault=garbage&after=4").await;
+    call.session.respond(Some("Say exactly this: \"Hello.\""));
+    let said = call.until(is_done).await;
+    assert!(said.iter().any(|event| matches!(event, RealtimeEvent::Audio { .. })), "{said:?}");
+    assert!(said.iter().filter(|event| matches!(event, RealtimeEvent::Ignored(_))).count() >= 6, "{said:?}");
 }

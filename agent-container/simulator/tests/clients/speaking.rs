@@ -39,13 +39,13 @@ pub(crate) async fn spoken(simulator: &Simulator, text: &str) -> Vec<i16> {
     audio(&events, ONE)
 }
 
-async fn speak(session: &mut TtsSocket, wire: &mut Socket, context: ContextId, text: &str) {
+pub(crate) async fn speak(session: &mut TtsSocket, wire: &mut Socket, context: ContextId, text: &str) {
     wire.send(session.open(context).unwrap()).await;
     wire.send(session.text(context, text)).await;
     wire.send(session.finish(context)).await;
 }
 
-async fn until_done(
+pub(crate) async fn until_done(
     session: &mut TtsSocket,
     wire: &mut Socket,
     context: ContextId,
