@@ -39,6 +39,8 @@ pub struct RealtimeSocket {
     ready: bool,
     closing: bool,
     response: Response,
+    /// Replies asked for: the number of the last one is its name when the vendor refuses it.
+    asked: u64,
     /// A reply was asked for while another one was under way.
     wanted: bool,
     /// The reply under way was cancelled by us.
@@ -81,6 +83,7 @@ impl RealtimeSocket {
             ready: false,
             closing: false,
             response: Response::None,
+            asked: 0,
             wanted: false,
             cancelled: false,
             calls: BTreeSet::new(),
@@ -131,8 +134,9 @@ impl RealtimeSocket {
             return;
         }
         self.response = Response::Active;
+        self.asked += 1;
         let response = instructions.map_or(json!({}), |text| json!({"instructions": text}));
-        self.send(json!({"type": "response.create", "response": response}));
+        self.send(json!({"type": "response.create", "event_id": self.last_asked(), "response": response}));
     }
 
     /// Something to know, without a reply: an instruction or words.
@@ -274,9 +278,11 @@ impl RealtimeSocket {
         Ok(if samples.is_empty() { Vec::new() } else { vec![RealtimeEvent::Audio { item, samples }] })
     }
 
+    fn last_asked(&self) -> String {
+        format!("respond{}", self.asked)
+    }
+
     fn done(&mut self, response: message::Done) -> Vec<RealtimeEvent> {
-        self.response = Response::None;
-        self.cancelled = false;
         let outcome = match response.status.as_str() {
             "cancelled" => Outcome::Cancelled,
             "incomplete" => Outcome::Incomplete,
@@ -287,12 +293,18 @@ impl RealtimeSocket {
             // Tools asked for in a reply that was interrupted are answered, but nobody waits for more words.
             self.answered = false;
         }
-        let done = RealtimeEvent::ResponseDone { outcome, usage: response.usage.map(Into::into) };
+        self.over();
+        vec![RealtimeEvent::ResponseDone { outcome, usage: response.usage.map(Into::into) }]
+    }
+
+    /// The reply is over: one that waited for its end is asked for.
+    fn over(&mut self) {
+        self.response = Response::None;
+        self.cancelled = false;
         self.go_on();
         if std::mem::take(&mut self.wanted) {
             self.respond(None);
         }
-        vec![done]
     }
 
     /// After the last tool result and the end of the reply that asked for it, the model has to be asked to go on.
@@ -323,6 +335,12 @@ impl RealtimeSocket {
             }
             // A session that was never configured cannot be used.
             _ if !self.ready => return Err(Fault::reported(Vendor::OpenAi, code, &error.message)),
+            // No reply comes, and no end of one.
+            _ if self.response == Response::Active && error.event_id == Some(self.last_asked()) => {
+                let outcome = Outcome::Failed(Fault::reported(Vendor::OpenAi, code, &error.message));
+                self.over();
+                return Ok(vec![RealtimeEvent::ResponseDone { outcome, usage: None }]);
+            }
             _ => {}
         }
         Ok(vec![RealtimeEvent::Ignored(format!("error {code}"))])

@@ -44,6 +44,8 @@ pub(super) struct Session {
     reply: Option<(Reply, Answer)>,
     count: u64,
     events: u64,
+    /// The client's name of its last message; an error about it says so.
+    client_event: Value,
 }
 
 impl Session {
@@ -99,11 +101,13 @@ impl Session {
             reply: None,
             count: 0,
             events: 0,
+            client_event: Value::Null,
         }
     }
 
     async fn hear(&mut self, text: &str) -> Result<(), Gone> {
         let message: Value = serde_json::from_str(text).unwrap_or_default();
+        self.client_event = message["event_id"].clone();
         match message["type"].as_str().unwrap_or_default() {
             "session.update" => self.update(&message["session"]).await?,
             "input_audio_buffer.append" => {
@@ -356,7 +360,9 @@ impl Session {
     }
 
     async fn complain(&mut self, code: &str, message: &str) -> Result<(), Gone> {
-        self.tell(error_message("invalid_request_error", code, message)).await
+        let mut error = error_message("invalid_request_error", code, message);
+        error["error"]["event_id"] = self.client_event.clone();
+        self.tell(error).await
     }
 
     async fn tell(&mut self, mut event: Value) -> Result<(), Gone> {

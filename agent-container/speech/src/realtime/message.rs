@@ -96,6 +96,8 @@ pub(super) struct Complaint {
     kind: Option<String>,
     #[serde(default)]
     pub(super) message: String,
+    /// The message of ours that it is about.
+    pub(super) event_id: Option<String>,
 }
 
 impl Complaint {

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use speech::{
-    ContextId, FaultKind, LlmConfig, LlmOptions, RealtimeConfig, RealtimeSocket, Stt, SttConfig, SttOptions,
-    SttVendor, ToolChoice, Tts, TtsConfig, TtsVendor, TurnDetection, Vendor, VoiceSettings, WsMessage,
+    ContextId, Fault, FaultKind, LlmConfig, LlmOptions, RealtimeConfig, RealtimeSocket, Stt, SttConfig,
+    SttOptions, SttVendor, ToolChoice, Tts, TtsConfig, TtsVendor, TurnDetection, Vendor, VoiceSettings,
+    WsMessage,
 };
 
 use crate::endpoint;
@@ -183,26 +184,52 @@ proptest! {
     }
 }
 
+/// Nine unreadable messages in a row: eight are passed over.
+fn gives_up(mut decode: impl FnMut(WsMessage) -> Result<(), Fault>, name: &str) {
+    let nonsense = || WsMessage::Text("{\"type\":\"Resul".into());
+    let passed_over = (0..20).map_while(|_| decode(nonsense()).ok()).count();
+    assert_eq!(passed_over, 8, "{name}");
+    assert_eq!(decode(nonsense()).unwrap_err().kind, FaultKind::Malformed, "{name}");
+}
+
 #[test]
 fn a_session_of_nonsense_is_given_up_after_a_while() {
     for vendor in STT {
         let Stt::Socket(mut session) = stt(*vendor) else { continue };
-        let nonsense = WsMessage::Text("{\"type\":\"Resul".into());
-        let faults = (0..20).map_while(|_| session.decode(nonsense.clone()).ok()).count();
-        assert_eq!(faults, 8, "{vendor:?}");
-        assert_eq!(session.decode(nonsense).unwrap_err().kind, FaultKind::Malformed);
+        gives_up(|message| session.decode(message).map(drop), &format!("{vendor:?}"));
+    }
+    for vendor in TTS {
+        let Tts::Socket(mut session) = tts(*vendor) else { continue };
+        gives_up(|message| session.decode(message).map(drop), &format!("{vendor:?}"));
+    }
+    let mut session = realtime();
+    gives_up(|message| session.decode(message).map(drop), "realtime");
+}
+
+#[test]
+fn a_reply_that_cannot_be_read_is_given_up_at_once() {
+    for vendor in LLM {
+        let kind = |bytes: &[u8]| llm(*vendor).stream().push(bytes).map(drop).unwrap_err().kind;
+        assert_eq!(kind(b"data: {\"id\":\xff\n\n"), FaultKind::Malformed, "{vendor:?}: not UTF-8");
+        assert_eq!(kind(b"data: [1]\n\n"), FaultKind::Malformed, "{vendor:?}: no object");
+        assert_eq!(kind(&vec![b'x'; 5 << 20]), FaultKind::Oversize, "{vendor:?}");
     }
 }
 
 #[test]
 fn an_oversized_message_ends_the_session_unread() {
-    let huge = WsMessage::Text("x".repeat(17 << 20));
-    for vendor in STT {
-        let Stt::Socket(mut session) = stt(*vendor) else { continue };
-        assert_eq!(session.decode(huge.clone()).unwrap_err().kind, FaultKind::Oversize, "{vendor:?}");
-    }
-    for vendor in TTS {
-        let Tts::Socket(mut session) = tts(*vendor) else { continue };
-        assert_eq!(session.decode(huge.clone()).unwrap_err().kind, FaultKind::Oversize, "{vendor:?}");
+    for huge in [WsMessage::Text("x".repeat(17 << 20)), WsMessage::Binary(vec![0; 17 << 20])] {
+        let check = |decoded: Result<(), Fault>, name: &str| {
+            assert_eq!(decoded.unwrap_err().kind, FaultKind::Oversize, "{name}");
+        };
+        for vendor in STT {
+            let Stt::Socket(mut session) = stt(*vendor) else { continue };
+            check(session.decode(huge.clone()).map(drop), &format!("{vendor:?}"));
+        }
+        for vendor in TTS {
+            let Tts::Socket(mut session) = tts(*vendor) else { continue };
+            check(session.decode(huge.clone()).map(drop), &format!("{vendor:?}"));
+        }
+        check(realtime().decode(huge.clone()).map(drop), "realtime");
     }
 }

@@ -59,6 +59,11 @@ fn done(status: &str) -> Value {
     json!({"type": "response.done", "response": {"status": status, "usage": null}})
 }
 
+/// The n-th reply asked for.
+fn create(n: u64, response: &Value) -> Value {
+    json!({"type": "response.create", "event_id": format!("respond{n}"), "response": response})
+}
+
 #[test]
 fn the_session_is_configured_before_anything_else() {
     let mut config = config(SERVER);
@@ -189,10 +194,7 @@ fn after_a_barge_in_the_model_knows_what_was_heard() {
 fn with_our_own_turns_the_reply_is_cancelled_by_us_too() {
     let mut session = ready(config(TurnDetection::Ours));
     session.commit();
-    assert_eq!(
-        sent(&mut session),
-        [json!({"type": "input_audio_buffer.commit"}), json!({"type": "response.create", "response": {}})]
-    );
+    assert_eq!(sent(&mut session), [json!({"type": "input_audio_buffer.commit"}), create(1, &json!({}))]);
     hear(&mut session, json!({"type": "response.created", "response": {}}));
     hear(&mut session, audio("i"));
     session.interrupt("i", 200);
@@ -206,7 +208,7 @@ fn the_reply_goes_on_after_the_last_tool_result_and_not_before_it_is_over() {
         json!({"type": "conversation.item.create", "item":
             {"type": "function_call_output", "call_id": id, "output": "ok"}})
     };
-    let go_on = json!({"type": "response.create", "response": {}});
+    let go_on = create(1, &json!({}));
     let mut session = ready(config(SERVER));
     hear(&mut session, json!({"type": "response.created", "response": {}}));
     let asked =
@@ -234,14 +236,33 @@ fn the_reply_goes_on_after_the_last_tool_result_and_not_before_it_is_over() {
 fn a_reply_asked_for_too_early_comes_later() {
     let mut session = ready(config(SERVER));
     session.respond(Some("Greet."));
-    assert_eq!(
-        sent(&mut session),
-        [json!({"type": "response.create", "response": {"instructions": "Greet."}})]
-    );
+    assert_eq!(sent(&mut session), [create(1, &json!({"instructions": "Greet."}))]);
     session.respond(None);
     assert_eq!(sent(&mut session), [] as [Value; 0]);
     hear(&mut session, done("completed"));
-    assert_eq!(sent(&mut session), [json!({"type": "response.create", "response": {}})]);
+    assert_eq!(sent(&mut session), [create(2, &json!({}))]);
+}
+
+#[test]
+fn a_reply_the_vendor_refuses_is_over_and_the_next_one_is_asked_for() {
+    let refused = |id: &str| {
+        json!({"type": "error", "event_id": "e", "error": {"type": "server_error",
+        "code": "rate_limit_exceeded", "message": "…", "event_id": id}})
+    };
+    let mut session = ready(config(SERVER));
+    session.respond(None);
+    assert_eq!(hear(&mut session, refused("another")), [], "about something else");
+    assert!(!session.idle());
+    let heard = hear(&mut session, refused("respond1"));
+    assert!(
+        matches!(&heard[..], [RealtimeEvent::ResponseDone { outcome: Outcome::Failed(fault), usage: None }]
+            if fault.kind == FaultKind::RateLimited),
+        "{heard:?}"
+    );
+    assert!(session.idle());
+    sent(&mut session);
+    session.respond(None);
+    assert_eq!(sent(&mut session), [create(2, &json!({}))], "it is not taken for one under way");
 }
 
 #[test]
