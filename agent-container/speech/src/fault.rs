@@ -11,6 +11,8 @@ use crate::Vendor;
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Vendor texts are cut to this many characters.
 const DETAIL_CHARS: usize = 300;
+/// And their codes, which are logged: far longer than any honest one.
+const CODE_CHARS: usize = 64;
 
 /// A failed request or session.
 ///
@@ -22,12 +24,14 @@ pub struct Fault {
     pub vendor: Vendor,
     /// What kind of failure.
     pub kind: FaultKind,
-    /// Vendor's error code, HTTP status or close code; empty when there was none.
+    /// Vendor's error code, HTTP status or close code, cut to 64 characters; empty when there was none.
     pub code: String,
     /// Vendor's own words, cut to 300 characters.
     pub detail: String,
     /// How long the vendor asks to wait.
     pub retry_after: Option<Duration>,
+    /// The vendor says that another try is of no use (OpenAI's and Anthropic's `x-should-retry`).
+    pub hopeless: bool,
 }
 
 /// Kinds of failure a caller of this crate reacts to differently.
@@ -96,8 +100,9 @@ pub enum Retry {
 impl Fault {
     /// A fault with the vendor's code and words.
     pub fn new(vendor: Vendor, kind: FaultKind, code: impl Into<String>, detail: &str) -> Self {
-        let detail = detail.chars().take(DETAIL_CHARS).collect();
-        Self { vendor, kind, code: code.into(), detail, retry_after: None }
+        let cut = |text: &str, chars: usize| text.chars().take(chars).collect();
+        let (code, detail) = (cut(&code.into(), CODE_CHARS), cut(detail, DETAIL_CHARS));
+        Self { vendor, kind, code, detail, retry_after: None, hopeless: false }
     }
 
     /// A connection that could not be made or broke, as the driver saw it.
@@ -117,6 +122,8 @@ impl Fault {
         let code = if said.code.is_empty() { status.to_string() } else { format!("{status} {}", said.code) };
         let mut fault = Self::new(vendor, kind, code, &said.message);
         fault.retry_after = retry_after(headers);
+        fault.hopeless =
+            header(headers, "x-should-retry").is_some_and(|said| said.eq_ignore_ascii_case("false"));
         fault
     }
 
@@ -142,6 +149,7 @@ impl Fault {
     /// Whether the same vendor is worth another try, by itself; [`crate::Attempt`] also knows what was delivered.
     pub fn retry(&self) -> Retry {
         match (self.kind, self.retry_after) {
+            _ if self.hopeless => Retry::Never,
             (FaultKind::Credentials | FaultKind::Quota | FaultKind::Refused | FaultKind::Oversize, _) => {
                 Retry::Never
             }
@@ -168,9 +176,13 @@ fn by_status(status: u16) -> FaultKind {
     }
 }
 
+fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
 /// `retry-after-ms` (OpenAI, Azure) before `retry-after` in seconds; dates are left to the default.
 fn retry_after(headers: &[(String, String)]) -> Option<Duration> {
-    let find = |name: &str| headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim());
+    let find = |name: &str| header(headers, name);
     let seconds = match find("retry-after-ms").and_then(|v| v.parse::<f64>().ok()) {
         Some(ms) => ms / 1000.0,
         None => find("retry-after")?.parse().ok()?,

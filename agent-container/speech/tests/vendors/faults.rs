@@ -65,6 +65,9 @@ fn waits_are_honoured_when_a_caller_can_bear_them() {
         (429, &[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], Retry::After(Duration::from_millis(500))),
         (429, &[("retry-after", "-3")], Retry::After(Duration::from_millis(500))),
         (500, &[], Retry::Now),
+        (500, &[("x-should-retry", "true")], Retry::Now),
+        (500, &[("X-Should-Retry", "False")], Retry::Never),
+        (429, &[("retry-after-ms", "120"), ("x-should-retry", "false")], Retry::Never),
         (401, &[], Retry::Never),
         (400, &[("retry-after", "1")], Retry::Never),
     ];
@@ -78,4 +81,6 @@ fn a_log_line_has_the_code_but_not_the_vendors_words() {
     let fault = refused(400, &[], r#"{"error":{"message":"you said: my number is 555","code":"bad"}}"#);
     assert_eq!(fault.to_string(), "openai: request refused (400 bad)");
     assert!(fault.detail.contains("555"));
+    let endless = refused(400, &[], &format!(r#"{{"error":{{"code":"{}"}}}}"#, "x".repeat(10_000)));
+    assert_eq!(endless.code.len(), 64);
 }
