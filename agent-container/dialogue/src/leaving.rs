@@ -13,6 +13,8 @@ impl Dialogue {
         let id = TransferId(self.ids.transfer.next());
         self.transfer = Some(id);
         self.transferring = calls;
+        self.timers.clear(Timer::Digits);
+        self.toolbox.typed.clear();
         self.timers.set(Timer::Transfer, self.now + self.config.turns.limits.transfer_ms);
         self.emit(Output::Transfer { id, to });
     }

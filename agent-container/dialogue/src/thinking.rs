@@ -280,9 +280,9 @@ impl Dialogue {
         }
     }
 
-    /// The caller began to speak on the last word: perhaps not to be sent away yet. A rescue does not ask.
+    /// The caller began to speak, or to type, on the last word: perhaps not to be sent away yet. A rescue does not ask.
     fn caller_objects(&self) -> bool {
-        let open = [Timer::EndOfTurn, Timer::SttWait, Timer::TurnModel];
+        let open = [Timer::EndOfTurn, Timer::SttWait, Timer::TurnModel, Timer::Digits];
         let speaks = self.caller.has_floor() || open.iter().any(|&timer| self.timers.get(timer).is_some());
         speaks && !self.rescuing && self.config.mind == Mind::Pipeline
     }
