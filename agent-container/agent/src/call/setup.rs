@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use audio::PIPELINE_HZ;
 use dialogue::{Config, ConfigError, EndBy, Road, ToolSpec, Variables};
-use domain::{AgentConfig, AgentId, E164, Tool, VendorChoice};
+use domain::{AgentConfig, AgentId, E164, Tool, VendorChoice, Voice};
 use opentelemetry::KeyValue;
 use serde::Deserialize;
 use serde_json::Value;
@@ -86,7 +86,7 @@ impl CallSetup {
             suit(&mut dialogue, first.vendor);
         }
         let live = agent.vendors.s2s.as_ref().map(|choice| Choice::new("vendors.s2s", choice));
-        let live = live.map(|choice| choice.live(endpoints, agent, &dialogue)).transpose()?;
+        let live = live.map(|choice| choice.live(endpoints, bundle, &dialogue)).transpose()?;
         Ok(Self {
             agent: agent.id.clone(),
             caller: E164::new(variables.caller.as_str()).ok(),
@@ -122,7 +122,7 @@ impl CallSetup {
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 struct LiveOptions {
-    voice: String,
+    voice: Option<String>,
     transcription_model: Option<String>,
     threshold: f32,
     prefix_padding_ms: u32,
@@ -134,7 +134,7 @@ impl Default for LiveOptions {
     /// (vendors.md, section 4: always set it).
     fn default() -> Self {
         Self {
-            voice: String::new(),
+            voice: None,
             transcription_model: None,
             threshold: 0.5,
             prefix_padding_ms: 300,
@@ -237,9 +237,10 @@ impl<'a> Choice<'a> {
     fn live(
         mut self,
         endpoints: &Endpoints,
-        agent: &AgentConfig,
+        bundle: &Bundle,
         dialogue: &Config,
     ) -> Result<RealtimeConfig, SetupError> {
+        let agent = &bundle.agent;
         if self.choice.vendor != Vendor::OpenAi.name() {
             return Err(self.unknown());
         }
@@ -254,7 +255,10 @@ impl<'a> Choice<'a> {
         Ok(RealtimeConfig {
             endpoint,
             model: self.choice.model.clone(),
-            voice: own.voice,
+            voice: own
+                .voice
+                .or_else(|| self.voice(bundle).map(|v| v.vendor_voice_id.clone()))
+                .unwrap_or_default(),
             instructions: dialogue.instructions.clone(),
             tools: dialogue.tools.iter().map(tool).collect(),
             tool_choice: speech::ToolChoice::Auto,
@@ -272,11 +276,15 @@ impl<'a> Choice<'a> {
         })
     }
 
+    /// The agent's voice, which belongs to one vendor; the others of the chain name theirs among the options.
+    fn voice<'b>(&self, bundle: &'b Bundle) -> Option<&'b Voice> {
+        Some(&bundle.voice).filter(|voice| voice.vendor == self.choice.vendor)
+    }
+
     fn tts(mut self, endpoints: &Endpoints, bundle: &Bundle) -> Result<TtsConfig, SetupError> {
         let vendor: speech::TtsVendor = self.protocol()?;
         let endpoint = self.endpoint(endpoints, vendor.vendor());
-        // The agent's voice belongs to one vendor; the others of the chain name theirs among the options.
-        let voice = Some(&bundle.voice).filter(|voice| voice.vendor == self.choice.vendor);
+        let voice = self.voice(bundle);
         let own: VoiceSettings =
             self.known(&["stability", "similarity_boost", "style", "use_speaker_boost", "speed"])?;
         #[expect(clippy::cast_possible_truncation, reason = "settings between 0 and 2")]
@@ -311,6 +319,10 @@ impl<'a> Choice<'a> {
 
 #[cfg(test)]
 mod tests {
+    use domain::Config as _;
+    use serde_json::json;
+    use speech::{ContextId, Tts, WsMessage};
+
     use super::*;
 
     fn check<T: serde::de::DeserializeOwned + serde::Serialize>(names: &[&str]) {
@@ -326,5 +338,45 @@ mod tests {
         check::<Vendor>(&domain::LLM_VENDORS);
         check::<speech::TtsVendor>(&domain::TTS_VENDORS);
         assert_eq!(domain::S2S_VENDORS, [Vendor::OpenAi.name()]);
+    }
+
+    /// A call of an agent with these vendors and a cloned voice.
+    fn setup(vendors: &Value) -> CallSetup {
+        let agent = json!({"id": "desk", "prompt": "x", "greeting": "", "voice": "amy", "vendors": vendors});
+        let voice = json!({"id": "amy", "vendor": "elevenlabs", "vendor_voice_id": "Cloned1", "model": "flash",
+            "stability": 0.5, "similarity_boost": 0.75, "style": 0.0, "use_speaker_boost": false, "speed": 1.1});
+        let bundle = Bundle {
+            agent: AgentConfig::from_json(&agent.to_string()).unwrap(),
+            voice: Voice::from_json(&voice.to_string()).unwrap(),
+        };
+        CallSetup::new(&bundle, &Endpoints::new(), &Variables::default(), Road::default()).unwrap()
+    }
+
+    #[test]
+    fn a_stored_voice_reaches_the_wire_with_its_settings() {
+        let setup = setup(&json!({
+            "stt": [{"vendor": "deepgram", "model": "ears"}],
+            "llm": [{"vendor": "openai", "model": "brain"}],
+            "tts": [{"vendor": "elevenlabs", "model": "agent's"}, {"vendor": "openai", "model": "m", "options": {"voice": "bea"}}],
+        }));
+        let Tts::Socket(mut session) = Tts::new(setup.tts[0].clone()) else { panic!("not a socket") };
+        let url = session.connect().url;
+        assert!(url.contains("/v1/text-to-speech/Cloned1/") && url.contains("model_id=flash"), "{url}");
+        let opened = session.open(ContextId(1)).unwrap();
+        let WsMessage::Text(first) = &opened[0] else { panic!("{opened:?}") };
+        let first: Value = serde_json::from_str(first).unwrap();
+        let settings = json!({"stability": 0.5, "similarity_boost": 0.75, "style": 0.0, "use_speaker_boost": false, "speed": 1.1});
+        assert_eq!(first["voice_settings"], settings);
+        assert_eq!((setup.tts[1].voice.as_str(), &setup.tts[1].settings), ("bea", &VoiceSettings::default()));
+    }
+
+    #[test]
+    fn speech_to_speech_has_its_own_voice() {
+        let s2s = |options: Value| {
+            let vendors = json!({"s2s": {"vendor": "openai", "model": "m", "options": options}});
+            setup(&vendors).live.unwrap()
+        };
+        assert_eq!(s2s(json!({"voice": "bea"})).voice, "bea");
+        assert_eq!(s2s(json!({})).voice, "", "another vendor's is not sent");
     }
 }
