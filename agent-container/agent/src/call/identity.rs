@@ -53,17 +53,22 @@ pub async fn of_attributes(
         EndReason::AgentAbsent
     })?;
     let Some(config) = config else { return Err(EndReason::UnknownNumber) };
-    let header = |(name, value): (&String, &String)| {
-        name.strip_prefix(HEADER).map(|header| (header.to_ascii_lowercase().replace('-', "_"), value.clone()))
-    };
     let variables = Variables {
         caller: find(CALLING).map(|caller| caller.as_str().to_owned()).unwrap_or_default(),
         number: number.as_str().to_owned(),
         time: spoken(now),
-        headers: attributes.iter().filter_map(header).collect(),
+        headers: headers(attributes),
         ..Variables::default()
     };
     Ok((config.agent, variables))
+}
+
+/// SIP headers by the names that templates know them by.
+fn headers(attributes: &Attributes) -> BTreeMap<String, String> {
+    let header = |(name, value): (&String, &String)| {
+        name.strip_prefix(HEADER).map(|header| (header.to_ascii_lowercase().replace('-', "_"), value.clone()))
+    };
+    attributes.iter().filter_map(header).collect()
 }
 
 /// The time as a prompt wants it, in UTC: `2026-11-21 09:30 UTC, Saturday`.
@@ -78,6 +83,17 @@ fn spoken(now: WallTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_are_named_as_templates_name_them() {
+        let pairs =
+            [("sip.h.X-Customer-Name", "Anna"), ("sip.phoneNumber", "+15550100101"), ("lk.other", "x")];
+        let attributes = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let variables = Variables { headers: headers(&attributes), ..Variables::default() };
+        let greeting = dialogue::render("greeting", "Hello {{ headers.x_customer_name }}!", &variables);
+        assert_eq!(greeting.unwrap(), "Hello Anna!");
+        assert_eq!(variables.headers.len(), 1, "nothing else is a header");
+    }
 
     #[test]
     fn the_time_is_spoken_with_its_weekday() {
