@@ -14,8 +14,14 @@ const CHUNK_MS: u32 = 60;
 /// And on chunks over 1000 ms.
 const LONGEST_MS: u32 = 900;
 /// And on audio that comes faster than it was spoken, without saying how much faster; after a reconnect there are up to ten
-/// seconds that have to be sent again, of which only the last are.
-const HEAD_START_MS: u32 = 2000;
+/// seconds that have to be sent again, of which so much is.
+const HEAD_START_MS: u32 = 2500;
+/// Most that is gathered until the vendor says that it is there: those ten seconds and a slow connection.
+const WAITING_MS: u32 = 15_000;
+/// What is left out of them is chosen in pieces of this length.
+const BLOCK_MS: u32 = 20;
+/// A piece is quiet when its peak is this many times below the loudest (20 dB).
+const QUIET: u32 = 10;
 
 /// One session.
 #[derive(Debug)]
@@ -82,9 +88,7 @@ impl AssemblyAi {
     pub(crate) fn audio(&mut self, samples: &[i16]) -> Option<WsMessage> {
         self.gathered.extend_from_slice(samples);
         if !self.begun {
-            let excess = self.gathered.len().saturating_sub(self.samples(HEAD_START_MS));
-            self.gathered.drain(..excess);
-            self.skipped += excess as u64;
+            self.keep_last(WAITING_MS);
             return None;
         }
         if self.gathered.len() < self.samples(CHUNK_MS) {
@@ -123,6 +127,7 @@ impl AssemblyAi {
         match self.tolerance.parse::<Message>(&text)? {
             Ok(Message::Begin { id }) => {
                 self.begun = true;
+                self.catch_up();
                 Ok(vec![SttEvent::Ready { request_id: id }])
             }
             Ok(Message::Turn(turn)) => Ok(self.turn(turn)),
@@ -178,6 +183,9 @@ impl AssemblyAi {
 
     /// All that was gathered, in chunks the vendor takes; the last is filled up with silence.
     fn rest(&mut self) -> impl Iterator<Item = WsMessage> + use<> {
+        if !self.begun {
+            self.catch_up();
+        }
         let (least, most) = (self.samples(CHUNK_MS), self.samples(LONGEST_MS));
         let mut rest = std::mem::take(&mut self.gathered);
         let last = rest.len() % most;
@@ -188,7 +196,32 @@ impl AssemblyAi {
         chunks.into_iter()
     }
 
-    /// What has to be added to the vendor's times.
+    /// Leaves out of what was gathered as much as the vendor would have to take too fast: quiet pieces, the oldest first, and
+    /// the oldest of the rest when that is not enough.
+    fn catch_up(&mut self) {
+        let mut excess = self.gathered.len().saturating_sub(self.samples(HEAD_START_MS));
+        let peak =
+            |block: &[i16]| block.iter().map(|sample| u32::from(sample.unsigned_abs())).max().unwrap_or(0);
+        let loudest = peak(&self.gathered);
+        let all = std::mem::take(&mut self.gathered);
+        for block in all.chunks(self.samples(BLOCK_MS)) {
+            if excess > 0 && peak(block) * QUIET < loudest {
+                excess = excess.saturating_sub(block.len());
+                self.skipped += block.len() as u64;
+            } else {
+                self.gathered.extend_from_slice(block);
+            }
+        }
+        self.keep_last(HEAD_START_MS);
+    }
+
+    fn keep_last(&mut self, ms: u32) {
+        let excess = self.gathered.len().saturating_sub(self.samples(ms));
+        self.gathered.drain(..excess);
+        self.skipped += excess as u64;
+    }
+
+    /// What has to be added to the vendor's times; too much for words from before what was left out last.
     fn skipped_ms(&self) -> u64 {
         self.skipped * 1000 / u64::from(self.config.sample_rate.max(1))
     }

@@ -71,19 +71,35 @@ fn the_language_is_named_without_its_country() {
     assert!(session.connect().url.ends_with("&language_codes=%5B%22en%22%5D"), "{}", session.connect().url);
 }
 
+/// What is sent of audio that has to be sent again, given before the vendor said that it is there.
+fn sent_again(audio: &[i16]) -> (SttSocket, Vec<u8>) {
+    let mut session = session();
+    assert_eq!(audio.chunks(1600).filter_map(|piece| session.audio(piece)).count(), 0);
+    session.decode(text("{\"type\":\"Begin\",\"id\":\"s\"}")).unwrap();
+    let sent = (0..4).filter_map(|_| session.audio(&[])).flat_map(|message| match message {
+        WsMessage::Binary(bytes) => bytes,
+        other => panic!("no audio: {other:?}"),
+    });
+    let sent = sent.collect();
+    (session, sent)
+}
+
 #[test]
 fn after_a_reconnect_no_more_is_sent_than_the_vendor_takes_at_once() {
-    let mut session = session();
-    // Ten seconds that have to be sent again come before the vendor said that it is there.
-    let early = (0..100).filter_map(|_| session.audio(&[1; 1600])).count();
-    assert_eq!(early, 0);
-    session.decode(text("{\"type\":\"Begin\",\"id\":\"s\"}")).unwrap();
-    let sent: usize = (0..10).filter_map(|_| session.audio(&[1; 320])).map(|m| samples(&m)).sum();
-    assert!((32_000..=32_000 + 3200).contains(&sent), "the last two seconds and what came since: {sent}");
+    let stretch = |ms: usize, level: i16| vec![level; ms * 16];
+    // Ten seconds of speech: the last of it.
+    let (mut session, sent) = sent_again(&stretch(10_000, 5000));
+    assert_eq!(sent.len(), 2500 * 32);
     let heard = session.decode(text(&turn(0, true, "", &[("hi", true)]).to_string())).unwrap();
     let SttEvent::Final(words) = &heard[0] else { panic!("{heard:?}") };
-    assert_eq!((words.start_ms, words.end_ms), (8000, 8300), "times are those of the audio given");
-    assert_eq!(heard[1], SttEvent::EndOfSpeech { at_ms: Some(8300) });
+    assert_eq!((words.start_ms, words.end_ms), (7500, 7800), "times are those of the audio given");
+    assert_eq!(heard[1], SttEvent::EndOfSpeech { at_ms: Some(7800) });
+    // Two seconds of speech in ten: all of it, and the silence that ends it.
+    let (_, sent) = sent_again(&[stretch(5000, 20), stretch(2000, 5000), stretch(3000, 20)].concat());
+    assert_eq!(sent.len(), 2500 * 32);
+    assert_eq!(sent[..2000 * 32], 5000_i16.to_le_bytes().repeat(2000 * 16));
+    // Little is sent as it is.
+    assert_eq!(sent_again(&stretch(2400, 20)).1.len(), 2400 * 32);
 }
 
 #[test]
