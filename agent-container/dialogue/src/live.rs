@@ -12,6 +12,8 @@ pub(crate) struct Live {
     ready: bool,
     answered: bool,
     greeted: bool,
+    /// The session's own VAD hears the caller.
+    hears: bool,
     /// A response is being made.
     responding: bool,
     /// It was asked to say something and has not begun.
@@ -29,6 +31,9 @@ pub(crate) struct Live {
 impl Dialogue {
     pub(crate) fn live_answered(&mut self) {
         self.live.answered = true;
+        if self.waits.owes() {
+            self.waits.owe(self.now);
+        }
         self.greet_live();
     }
 
@@ -46,9 +51,22 @@ impl Dialogue {
     /// Has the session say given words.
     pub(crate) fn live_say(&mut self, words: &str) {
         self.live.words = Some(words.to_owned());
+        self.live_respond(Some(format!("Say exactly this and nothing else: {words}")));
+    }
+
+    /// Asks for an answer; the watchdog sees to it that one comes.
+    pub(crate) fn live_respond(&mut self, instructions: Option<String>) {
         self.live.awaiting = true;
-        let instructions = Some(format!("Say exactly this and nothing else: {words}"));
+        if !self.waits.owes() {
+            self.waits.owe(self.now);
+        }
         self.emit(Output::Live(LiveCommand::Respond { instructions }));
+    }
+
+    /// It was asked again and again, and is silent: it cannot say goodbye either.
+    pub(crate) fn live_is_silent(&mut self) {
+        self.live.awaiting = false;
+        self.voice_is_gone();
     }
 
     pub(crate) fn on_live(&mut self, event: LiveEvent) {
@@ -63,8 +81,14 @@ impl Dialogue {
                 self.answer_anew();
                 self.greet_live();
             }
-            LiveEvent::SpeechStarted => self.live_interrupts(),
-            LiveEvent::SpeechStopped => self.waits.owe(self.now),
+            LiveEvent::SpeechStarted => {
+                self.live.hears = true;
+                self.live_interrupts();
+            }
+            LiveEvent::SpeechStopped => {
+                self.live.hears = false;
+                self.waits.owe(self.now);
+            }
             LiveEvent::Heard { text } => self.live_heard(&text),
             LiveEvent::ItemStarted { item } => self.live_speaks(item),
             LiveEvent::Text { item, delta } => {
@@ -155,6 +179,7 @@ impl Dialogue {
 
     fn live_lost(&mut self) {
         self.live.ready = false;
+        self.live.hears = false;
         self.live.losses += 1;
         let responded = std::mem::take(&mut self.live.responding);
         self.live.cut_short = std::mem::take(&mut self.live.awaiting) || responded;
@@ -165,7 +190,7 @@ impl Dialogue {
             self.voice_gone = true;
             return self.rescue("live_lost");
         }
-        if self.live.cut_short {
+        if self.live.cut_short && !self.waits.owes() {
             self.waits.owe(self.now);
         }
         self.recycle_live();
@@ -188,8 +213,7 @@ impl Dialogue {
         if !heard {
             return self.live_say(&self.config.phrases.not_heard.clone());
         }
-        self.live.awaiting = true;
-        self.emit(Output::Live(LiveCommand::Respond { instructions: None }));
+        self.live_respond(None);
     }
 
     /// A new session with the history so far.
@@ -201,8 +225,9 @@ impl Dialogue {
     }
 
     pub(crate) fn recycle_when_idle(&mut self) {
-        let idle = self.is_idle() && !self.caller.has_floor() && !self.live.responding && !self.live.awaiting;
-        if self.live.expiring && idle {
+        let live = &self.live;
+        let busy = live.responding || live.awaiting || live.hears || self.waits.owes();
+        if live.expiring && !busy && self.is_idle() && !self.caller.has_floor() {
             self.explain(Decision::Hearing, "live_recycled", []);
             self.recycle_live();
         }

@@ -227,7 +227,7 @@ impl Dialogue {
     fn next_step(&mut self) {
         if self.config.mind == Mind::Live {
             self.reply = None;
-            return;
+            return self.waits.owe(self.now);
         }
         self.waits.owe_still(self.now, self.last_speech_end);
         self.think();

@@ -3,9 +3,7 @@
 use crate::dialogue::Phase;
 use crate::hearing::ms;
 use crate::reply::CallState;
-use crate::{
-    CallTime, Decision, Dialogue, LeaveReason, LiveCommand, Mind, Output, SayKind, State, Timer, Who,
-};
+use crate::{CallTime, Decision, Dialogue, LeaveReason, Mind, Output, SayKind, State, Timer, Who};
 
 /// How long who has waited for whom.
 #[derive(Debug, Default)]
@@ -188,11 +186,20 @@ impl Dialogue {
             }
             1 => {
                 self.waits.level = 2;
-                self.say_phrase(SayKind::Apology, self.config.phrases.apology.clone());
-                self.ask_fallback();
+                self.apologise();
             }
+            _ if self.config.mind == Mind::Live => self.live_is_silent(),
             _ => self.rescue("watchdog"),
         }
+    }
+
+    /// Who speaks to speech is only asked again: two wishes at once are one too many.
+    fn apologise(&mut self) {
+        if self.config.mind == Mind::Live {
+            return self.live_respond(None);
+        }
+        self.say_phrase(SayKind::Apology, self.config.phrases.apology.clone());
+        self.ask_fallback();
     }
 
     fn runs_a_tool(&self) -> bool {
@@ -215,9 +222,6 @@ impl Dialogue {
 
     /// The model had its time: the next one of the chain.
     fn ask_fallback(&mut self) {
-        if self.config.mind == Mind::Live {
-            return self.emit(Output::Live(LiveCommand::Respond { instructions: None }));
-        }
         let Some(reply) = self.reply.as_mut().filter(|r| r.say.is_none()) else { return };
         let Some(id) = reply.think.take() else { return };
         reply.fallback = true;
