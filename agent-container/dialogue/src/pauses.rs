@@ -128,7 +128,7 @@ pub fn word_class(word: &str) -> WordClass {
 
 fn look(text: &str) -> Look {
     let text = text.trim_end();
-    if text.ends_with(['…', ',', ';', ':', '-', '–']) || text.ends_with("...") {
+    if text.ends_with(['…', ',', ';', ':', '-', '–', '、', '，', '،']) || text.ends_with("...") {
         return Look::Unfinished;
     }
     let words = crate::words::words(text);
@@ -141,7 +141,7 @@ fn look(text: &str) -> Look {
             return Look::Number;
         }
     }
-    if text.ends_with(['.', '!', '?', '。', '！', '？']) {
+    if text.ends_with(['.', '!', '?', '。', '！', '？', '؟', '।']) {
         return Look::Punctuated;
     }
     if word_class(last) == WordClass::Open {
@@ -169,6 +169,9 @@ mod tests {
         check("It's 0171.", Look::Number);
         check("a table for 2", Look::Plain);
         check("yes please", Look::Plain);
+        check("¿Tiene una mesa?", Look::Punctuated);
+        check("予約したいのですが、", Look::Unfinished);
+        check("هل لديكم طاولة؟", Look::Punctuated);
         check("", Look::Plain);
     }
 

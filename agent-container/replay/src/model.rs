@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use dialogue::{Decision, Input, JournalLine, Message, Mind, Output, Stt, ThinkEvent, ThinkId, ThinkRequest};
+use dialogue::{
+    Decision, Input, JournalLine, Message, Mind, Output, SayEvent, Stt, ThinkEvent, ThinkId, ThinkRequest,
+};
 
 use crate::script::Script;
 use crate::world::Recording;
@@ -15,6 +17,7 @@ pub fn check(script: &Script, recording: &Recording) -> Vec<String> {
     broken.extend(one_leave(recording));
     broken.extend(silent_before_answer(script, recording));
     broken.extend(one_voice(recording));
+    broken.extend(few_voices(recording));
     broken.extend(valid_requests(recording));
     broken.extend(no_early_tool(recording));
     broken.extend(writes_once(recording));
@@ -63,6 +66,25 @@ fn one_voice(recording: &Recording) -> Option<String> {
     let overlap = spans.windows(2).find(|w| w[1].0 < w[0].1)?;
     Some(format!("two speeches sound together: {overlap:?}"))
 }
+
+/// Few speeches are open at a voice's vendor at the same time.
+fn few_voices(recording: &Recording) -> Option<String> {
+    let mut open = HashSet::new();
+    recording.journal.iter().find_map(|line| match line {
+        JournalLine::Out { at, output: Output::Say(chunk) } => {
+            open.insert(chunk.id);
+            (open.len() > MAX_VOICES).then(|| format!("{} speeches are open at {at}", open.len()))
+        }
+        JournalLine::In { input: Input::Say { id, event: SayEvent::Finished { .. } }, .. } => {
+            open.remove(id);
+            None
+        }
+        _ => None,
+    })
+}
+
+/// Vendors allow five contexts on one connection (ElevenLabs); one is for what comes next.
+const MAX_VOICES: usize = 4;
 
 /// Requests follow the strictest vendor's rules.
 fn valid_requests(recording: &Recording) -> Option<String> {
