@@ -5,17 +5,20 @@ use crate::words::{count, normalise};
 use crate::{Decision, Dialogue, Timer};
 
 impl Dialogue {
-    /// From the caller's last sound to the moment at which interim words must do. A recogniser that broke down is
-    /// connected anew and given the kept audio again, which takes longer.
+    /// From the caller's last sound to the moment at which interim words must do.
     pub(crate) fn final_wait(&self) -> Option<u64> {
-        let recogniser = &self.config.turns.recogniser;
-        let anew = recogniser.deaf_after_ms.filter(|_| self.caller.unheard).unwrap_or(0);
-        Some(recogniser.wait_ms? + anew)
+        Some(self.config.turns.recogniser.wait_ms? + self.time_for_another())
+    }
+
+    /// A recogniser that broke down is connected anew and given the kept audio again: words come later by this much.
+    pub(crate) fn time_for_another(&self) -> u64 {
+        self.config.turns.recogniser.deaf_after_ms.filter(|_| self.caller.unheard).unwrap_or(0)
     }
 
     /// The recogniser broke down: what it owes comes from the next connection.
     pub(crate) fn recogniser_broke(&mut self) {
         self.caller.unheard = true;
+        self.time_open_turn();
         if self.timers.get(Timer::SttWait).is_some() {
             self.wait_for_final();
         }

@@ -214,7 +214,7 @@ impl Dialogue {
     // ---- evidence beside VAD --------------------------------------------------------------------------
 
     /// While VAD is open: when voice without new words counts as noise.
-    fn time_open_turn(&mut self) {
+    pub(crate) fn time_open_turn(&mut self) {
         self.timers.clear(Timer::OpenTurn);
         let (Some(segment), e) = (self.caller.segment, &self.config.turns.endpointing) else { return };
         if !self.config.turns.recogniser.streams_words {
@@ -223,9 +223,8 @@ impl Dialogue {
         if segment.noise || segment.is_hushed() {
             return;
         }
-        let quiet = e
-            .no_new_words_ms
-            .map(|ms| segment.start.max(self.caller.last_word.unwrap_or(CallTime::ZERO)) + ms);
+        let last_word = segment.start.max(self.caller.last_word.unwrap_or(CallTime::ZERO));
+        let quiet = e.no_new_words_ms.map(|ms| last_word + ms + self.time_for_another());
         let stt = e.stt_end_ms.and_then(|ms| Some(self.caller.stt_ended? + ms));
         if let Some(at) = [quiet, stt].into_iter().flatten().min() {
             self.timers.set(Timer::OpenTurn, at.max(self.now));
