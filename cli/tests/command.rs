@@ -127,6 +127,8 @@ async fn a_refusal_names_the_field() {
     .await;
     let turns = Some("turns.vad_activation");
     check(&["agents", "set", "reception", "turns.vad_activation=7"], turns, "0 to 1").await;
+    let zone = "time_zone=Mars/Olympus_Mons";
+    check(&["agents", "set", "reception", zone], Some("time_zone"), "no time zone").await;
     let greeting = Some("greeting");
     check(&["agents", "set", "reception", "greeting=Hello {{ name }}"], greeting, "unknown variable").await;
     check(&["agents", "set", "reception", "greeting=Hello {{ caller"], greeting, "end of").await;

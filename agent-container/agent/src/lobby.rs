@@ -147,6 +147,7 @@ mod tests {
             caller: Caller::parse("+15550100123"),
             number: E164::new("+15550100100").unwrap(),
             agent_id: AgentId::new("reception").unwrap(),
+            headers: domain::SipHeaders::default(),
         };
         let ticket = ticket(&tickets);
         let json = Announcement { job, ticket }.to_json();

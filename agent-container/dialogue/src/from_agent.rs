@@ -26,8 +26,8 @@ impl Config {
         let targets =
             agent.transfer_targets.iter().map(|(n, to)| (n.clone(), to.as_str().to_owned())).collect();
         let config = Self {
-            instructions: render("prompt", &agent.prompt, &variables)?,
-            greeting: render("greeting", &agent.greeting, &variables)?,
+            instructions: render("prompt", &agent.prompt, &variables, &agent.time_zone)?,
+            greeting: render("greeting", &agent.greeting, &variables, &agent.time_zone)?,
             greeting_interruptible: agent.greeting_interruptible,
             phrases,
             tools: tools(agent, road),

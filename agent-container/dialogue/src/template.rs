@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::WallTime;
+use jiff::Timestamp;
+use jiff::tz::TimeZoneDatabase;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +17,9 @@ pub struct Variables {
     pub caller: String,
     /// Which number was called, E.164.
     pub number: String,
-    /// Local time of the call, as it is to be read (`2026-11-21 14:05, Saturday`).
-    pub time: String,
+    /// When the call began; in the templates `time` is that in the agent's time zone, as
+    /// `2026-11-21 14:05 +01:00, Saturday`.
+    pub at: WallTime,
     /// SIP headers of the call, names in lower case with `_` for `-`: `{{ headers.x_customer }}`.
     pub headers: BTreeMap<String, String>,
     /// Anything else, as `{{ extra.… }}`.
@@ -27,7 +31,7 @@ pub struct Variables {
 /// # Errors
 ///
 /// `field` and the reason when the template is malformed or names an unknown variable.
-pub fn render(field: &str, template: &str, variables: &Variables) -> Result<String, ConfigError> {
+pub fn render(field: &str, template: &str, variables: &Variables, zone: &str) -> Result<String, ConfigError> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Lenient);
     env.set_fuel(Some(FUEL));
@@ -44,11 +48,21 @@ pub fn render(field: &str, template: &str, variables: &Variables) -> Result<Stri
     let known = minijinja::context! {
         caller => variables.caller.as_str(),
         number => variables.number.as_str(),
-        time => variables.time.as_str(),
+        time => local_time(variables.at, zone)?,
         headers => map(&variables.headers),
         extra => map(&variables.extra),
     };
     compiled.render(known).map_err(fault)
+}
+
+/// A moment as a prompt wants it.
+fn local_time(at: WallTime, zone: &str) -> Result<String, ConfigError> {
+    let unknown = |_| ConfigError::new("time_zone", format!("there is no time zone `{zone}`"));
+    let zone = TimeZoneDatabase::bundled().get(zone).map_err(unknown)?;
+    let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+    // A moment that no calendar has is no call's.
+    let at = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX).to_zoned(zone);
+    Ok(at.strftime("%Y-%m-%d %H:%M %:z, %A").to_string())
 }
 
 /// Names of the variables, as in [`Variables`].
@@ -65,7 +79,7 @@ mod tests {
         Variables {
             caller: "+15550100101".to_owned(),
             number: "+15550100100".to_owned(),
-            time: "2026-11-21 14:05, Saturday".to_owned(),
+            at: WallTime::from_millis(1_795_266_300_000),
             headers: pair("x_customer", "Anna"),
             extra: pair("firm", "Ringdown"),
         }
@@ -74,19 +88,27 @@ mod tests {
     #[test]
     fn variables_are_filled_in() {
         let check = |template: &str, expected: &str| {
-            assert_eq!(render("greeting", template, &variables()).unwrap(), expected, "{template}");
+            assert_eq!(
+                render("greeting", template, &variables(), "Europe/Berlin").unwrap(),
+                expected,
+                "{template}"
+            );
         };
         check("Hello {{ headers.x_customer or caller }}!", "Hello Anna!");
         check("{{ headers.x_missing }}{{ extra.firm }}", "Ringdown");
         check("{% if number %}You called {{ number }}.{% endif %}", "You called +15550100100.");
-        check("{{ time }}", "2026-11-21 14:05, Saturday");
+        check("{{ time }}", "2026-11-21 14:05 +01:00, Saturday");
         check("No variables", "No variables");
     }
 
     #[test]
     fn templates_that_cannot_work_are_refused_by_field() {
         let check = |template: &str| {
-            assert_eq!(render("prompt", template, &variables()).unwrap_err().field, "prompt", "{template}");
+            assert_eq!(
+                render("prompt", template, &variables(), "UTC").unwrap_err().field,
+                "prompt",
+                "{template}"
+            );
         };
         check("{{ callr }}");
         check("{{ caller ");

@@ -176,6 +176,7 @@ fn job(situation: &Situation<'_>, number: &NumberConfig) -> JobMetadata {
         caller: situation.incoming.caller.clone(),
         number: number.number.clone(),
         agent_id: number.agent.clone(),
+        headers: situation.incoming.headers.clone(),
     }
 }
 

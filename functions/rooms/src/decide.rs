@@ -93,6 +93,7 @@ pub(crate) fn open(
         caller,
         number: number.number.clone(),
         agent_id: number.agent.clone(),
+        headers: domain::SipHeaders::default(),
     };
     let writes = vec![
         Write::AddFact { call: call.clone(), fact: Fact::arrived(now, arrival) },

@@ -3,7 +3,7 @@
 //! The plan is stored with the call and rendered anew when its webhook is repeated: the same plan, call and
 //! settings give the same document, byte for byte. It holds no secret.
 
-use domain::{CallId, JobMetadata, NumberConfig, Provider, RoomName};
+use domain::{CallId, JobMetadata, NumberConfig, Provider, RoomName, SipHeaders};
 use serde::{Deserialize, Serialize};
 
 use crate::sip_address::{SipAddress, SipAddressError, Transport};
@@ -14,6 +14,8 @@ use crate::twiml::{Connect, Dial, Record, RejectReason, Say, Sip, Twiml, Verb};
 pub const STREAM_TOKEN: &str = "token";
 /// Name of the stream parameter with the call's [`JobMetadata`], JSON.
 pub const STREAM_JOB: &str = "job";
+/// Name and value of a stream's parameter, characters (Twilio's `<Parameter>`). The caller's headers are left out beyond it.
+const LONGEST_PARAMETER: usize = 500;
 /// How long after its first webhook a call's media stream may begin, seconds.
 pub const STREAM_TICKET_S: u64 = 120;
 /// Silence that ends a message, seconds.
@@ -208,14 +210,63 @@ impl Renderer {
         SipAddress { user: room.as_str(), host: &self.sip_host, transport, headers: &headers }.render()
     }
 
-    fn stream(&self, provider: Provider, call: &CallId, job: &JobMetadata, expires_at_s: u64) -> Twiml {
+    fn stream(&self, provider: Provider, call: &CallId, given: &JobMetadata, expires_at_s: u64) -> Twiml {
         let ticket = self.tickets.media_stream(call.as_str(), expires_at_s);
+        let mut job = given.to_json();
+        if STREAM_JOB.len() + job.len() > LONGEST_PARAMETER {
+            job = JobMetadata { headers: SipHeaders::default(), ..given.clone() }.to_json();
+        }
         let action = self.step_url(provider, call, Step::Connect);
         let connect = Connect {
             url: self.media_stream_url.clone().unwrap_or_default(),
             action: action.clone(),
-            parameters: vec![(STREAM_TOKEN.to_owned(), ticket), (STREAM_JOB.to_owned(), job.to_json())],
+            parameters: vec![(STREAM_TOKEN.to_owned(), ticket), (STREAM_JOB.to_owned(), job)],
         };
         Twiml { verbs: vec![Verb::Connect(connect), Verb::Redirect(action)] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{AgentId, Caller, E164, Secret};
+
+    use super::*;
+
+    fn renderer() -> Renderer {
+        Renderer {
+            base_url: "https://x.example".to_owned(),
+            sip_host: "sip.example".to_owned(),
+            sip_transport: Transport::Tcp,
+            sip_credentials: ("u".to_owned(), Secret::new("p".to_owned())),
+            media_stream_url: Some("wss://x.example/media-stream".to_owned()),
+            tickets: TicketKey::derive("secret"),
+        }
+    }
+
+    /// The headers that reach the agent by the stream's parameter.
+    fn sent(value: &str) -> SipHeaders {
+        let call = CallId::new("CA00000000000000000000000000000001").unwrap();
+        let job = JobMetadata {
+            call_id: call.clone(),
+            provider: Provider::Twilio,
+            caller: Caller::parse("+15550100123"),
+            number: E164::new("+15550100100").unwrap(),
+            agent_id: AgentId::new("reception").unwrap(),
+            headers: SipHeaders::new([
+                ("X-Name".to_owned(), value.to_owned()),
+                ("X-Other".to_owned(), value.to_owned()),
+            ]),
+        };
+        let twiml = renderer().stream(Provider::Twilio, &call, &job, 1);
+        let Some(Verb::Connect(connect)) = twiml.verbs.first() else { panic!("no stream: {twiml:?}") };
+        let (name, json) = connect.parameters.iter().find(|(name, _)| name == STREAM_JOB).unwrap();
+        assert!(name.len() + json.len() <= LONGEST_PARAMETER, "{json}");
+        JobMetadata::from_json(json).unwrap().headers
+    }
+
+    #[test]
+    fn headers_travel_with_a_stream_where_its_parameter_has_room() {
+        assert_eq!(sent("Anna").reveal()["x_name"], "Anna");
+        assert!(sent(&"a".repeat(200)).is_empty());
     }
 }

@@ -3,7 +3,7 @@
 //! Call first [`crate::signature`], then this: nothing here is believed by itself. Everything but the call's
 //! id is optional, unknown fields are ignored, odd values become absent ones.
 
-use domain::{CallId, Caller, CarrierStatus, Direction, E164, Leg, LegId, LegStatus, Provider};
+use domain::{CallId, Caller, CarrierStatus, Direction, E164, Leg, LegId, LegStatus, Provider, SipHeaders};
 
 use crate::form::Form;
 use crate::recording::is_recording_id;
@@ -36,6 +36,8 @@ pub struct Incoming {
     pub caller: Caller,
     /// Our number; nothing when what was called is no number.
     pub number: Option<E164>,
+    /// X- headers of the caller's INVITE, when the call came to the carrier by SIP.
+    pub headers: SipHeaders,
 }
 
 /// A leg's state.
@@ -100,7 +102,17 @@ pub fn incoming(provider: Provider, form: &Form) -> Result<Incoming, BadForm> {
     let outbound = form.text("Direction").is_some_and(|word| word.starts_with("outbound"));
     let (direction, theirs, ours) =
         if outbound { (Direction::Outbound, to, from) } else { (Direction::Inbound, from, to) };
-    Ok(Incoming { call, direction, caller: Caller::parse(&theirs), number: our_number(&ours) })
+    let (caller, number, headers) = (Caller::parse(&theirs), our_number(&ours), sip_headers(form));
+    Ok(Incoming { call, direction, caller, number, headers })
+}
+
+/// Twilio's `SipHeader_X-…`, which the others copy.
+fn sip_headers(form: &Form) -> SipHeaders {
+    let header = |(key, value): (&[u8], &[u8])| {
+        let name = std::str::from_utf8(key).ok()?.strip_prefix("SipHeader_")?;
+        Some((name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+    };
+    SipHeaders::new(form.pairs().filter_map(header))
 }
 
 /// Reads a status callback.
@@ -265,6 +277,21 @@ mod tests {
         assert_eq!(read.caller.as_str(), "+15550100199");
         assert_eq!(read.number.unwrap().as_str(), "+15550100100");
         assert_eq!(read.direction, Direction::Inbound);
+    }
+
+    #[test]
+    fn headers_of_a_call_that_came_by_sip_are_kept_when_they_are_sound() {
+        let headers = [
+            ("SipHeader_X-Customer-Id", "4711"),
+            ("SipHeader_X-Name", "Ann\u{e9}"),
+            ("SipHeader_", "nameless"),
+            ("SipHeader_X-Bell", "a\u{7}b"),
+            ("SipHeader_X-F<oo", "odd"),
+        ];
+        let read = incoming(Provider::Twilio, &arriving(&headers)).unwrap();
+        let kept: Vec<_> = read.headers.reveal().iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!(kept, [("x_customer_id", "4711"), ("x_name", "Ann\u{e9}")]);
+        assert!(!format!("{read:?}").contains("4711"), "a header's value is printed");
     }
 
     #[test]

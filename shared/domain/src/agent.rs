@@ -33,6 +33,9 @@ pub struct AgentConfig {
     /// BCP 47 tag of the language spoken, as `en-US`.
     #[serde(default = "english")]
     pub language: String,
+    /// IANA time zone of the place it speaks for, as `Europe/Berlin`: the templates' `time` is local there.
+    #[serde(default = "utc")]
+    pub time_zone: String,
     /// The voice it speaks with.
     pub voice: VoiceId,
     /// What it can do besides talking.
@@ -153,6 +156,10 @@ const fn yes() -> bool {
     true
 }
 
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
 fn english() -> String {
     "en-US".to_owned()
 }
@@ -178,6 +185,10 @@ impl Config for AgentConfig {
         let tag = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
         let tagged = (2..=35).contains(&self.language.len()) && self.language.bytes().all(tag);
         require(tagged, "language", "must be a BCP 47 tag, as en-US")?;
+        // Whether there is such a zone is known to whoever has the list.
+        let zone = |b: u8| b.is_ascii_alphanumeric() || b"/_+-".contains(&b);
+        let zoned = (1..=64).contains(&self.time_zone.len()) && self.time_zone.bytes().all(zone);
+        require(zoned, "time_zone", "must be an IANA time zone, as Europe/Berlin")?;
         require(self.tools.len() <= MAX_TOOLS, "tools", "must be at most 64")?;
         for (i, tool) in self.tools.iter().enumerate() {
             tool.validate().map_err(|invalid| invalid.within(&format!("tools[{i}]")))?;

@@ -15,7 +15,7 @@ use crate::fact::Fact;
 use crate::facts::Facts;
 use crate::fault::Whose;
 use crate::id::{AgentId, CallId};
-use crate::job::JobMetadata;
+use crate::job::{JobMetadata, SipHeaders};
 use crate::phone::{Caller, E164};
 use crate::road::{Direction, Provider, Road};
 use crate::time::WallTime;
@@ -99,6 +99,8 @@ impl CallRecord {
             caller: self.caller.clone()?,
             number: self.number.clone()?,
             agent_id: self.agent_id.clone()?,
+            // They were the first dispatch's; a record has no room for them.
+            headers: SipHeaders::default(),
         })
     }
 

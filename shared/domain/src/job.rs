@@ -1,5 +1,8 @@
 //! What the control plane tells an agent, and what agents tell the control plane.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, CallId, JobId, RoomName, WorkerId};
@@ -21,6 +24,55 @@ pub struct JobMetadata {
     pub number: E164,
     /// Which agent answers.
     pub agent_id: AgentId,
+    /// X- headers of the INVITE with which the caller reached the carrier, where the carrier tells them; names in lower
+    /// case with `_` for `-`.
+    #[serde(default, skip_serializing_if = "SipHeaders::is_empty")]
+    pub headers: SipHeaders,
+}
+
+/// Headers of an INVITE, by name. What is in them is the caller's business: it is not printed.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SipHeaders(BTreeMap<String, String>);
+
+impl SipHeaders {
+    /// Most headers that are kept.
+    pub const MOST: usize = 16;
+    /// Longest value, in bytes.
+    pub const LONGEST: usize = 256;
+
+    /// The first of `headers`; those whose name has anything but letters, digits, `-` and `_`, and those whose value is
+    /// long or has control characters, are left out.
+    #[must_use]
+    pub fn new(headers: impl IntoIterator<Item = (String, String)>) -> Self {
+        let plain = |name: &str| {
+            (1..=64).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        let good = headers.into_iter().filter(|(name, value)| {
+            plain(name) && value.len() <= Self::LONGEST && !value.chars().any(char::is_control)
+        });
+        let named = good.map(|(name, value)| (name.to_ascii_lowercase().replace('-', "_"), value));
+        Self(named.take(Self::MOST).collect())
+    }
+
+    /// Are there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// They, by name.
+    #[must_use]
+    pub fn reveal(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SipHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl JobMetadata {

@@ -90,7 +90,7 @@ pub use facts::Facts;
 pub use fault::{CallerHears, Fault, Faulty, Retry, Whose};
 pub use id::{AgentId, CallId, JobId, LegId, RoomName, UserId, VoiceId, WorkerId};
 pub use invalid::{Config, Invalid};
-pub use job::{Announcement, Heartbeat, JobMetadata, Seat, Session};
+pub use job::{Announcement, Heartbeat, JobMetadata, Seat, Session, SipHeaders};
 pub use number::{NumberConfig, NumberLimits, RoadShare};
 pub use phone::{Caller, E164};
 pub use road::{Direction, Provider, Road};

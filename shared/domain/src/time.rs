@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A moment of the wall clock, in milliseconds since 1970-01-01 UTC. The domain never asks what time
 /// it is; the shells do and hand the answer in.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WallTime(u64);
 

@@ -284,5 +284,6 @@ pub fn job() -> JobMetadata {
         caller: Caller::parse(values::CALLER),
         number: number(),
         agent_id: domain::AgentId::new("reception").expect("an id"),
+        headers: domain::SipHeaders::default(),
     }
 }

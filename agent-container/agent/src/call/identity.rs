@@ -28,7 +28,8 @@ pub fn variables(metadata: &JobMetadata, now: WallTime) -> Variables {
     Variables {
         caller,
         number: metadata.number.as_str().to_owned(),
-        time: spoken(now),
+        at: now,
+        headers: metadata.headers.reveal().clone(),
         ..Variables::default()
     }
 }
@@ -56,7 +57,7 @@ pub async fn of_attributes(
     let variables = Variables {
         caller: find(CALLING).map(|caller| caller.as_str().to_owned()).unwrap_or_default(),
         number: number.as_str().to_owned(),
-        time: spoken(now),
+        at: now,
         headers: headers(attributes),
         ..Variables::default()
     };
@@ -71,17 +72,10 @@ fn headers(attributes: &Attributes) -> BTreeMap<String, String> {
     attributes.iter().filter_map(header).collect()
 }
 
-/// The time as a prompt wants it, in UTC: `2026-11-21 09:30 UTC, Saturday`.
-fn spoken(now: WallTime) -> String {
-    const DAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
-    let text = now.to_string();
-    // 1970-01-01 was a Thursday.
-    let day = DAYS[usize::try_from(now.as_secs() / 86_400 % 7).unwrap_or(0)];
-    format!("{} {} UTC, {day}", &text[..10], &text[11..16])
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::{CallId, Provider, SipHeaders};
+
     use super::*;
 
     #[test]
@@ -90,13 +84,31 @@ mod tests {
             [("sip.h.X-Customer-Name", "Anna"), ("sip.phoneNumber", "+15550100101"), ("lk.other", "x")];
         let attributes = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let variables = Variables { headers: headers(&attributes), ..Variables::default() };
-        let greeting = dialogue::render("greeting", "Hello {{ headers.x_customer_name }}!", &variables);
+        let greeting = dialogue::render("greeting", "Hello {{ headers.x_customer_name }}!", &variables, "UTC");
         assert_eq!(greeting.unwrap(), "Hello Anna!");
         assert_eq!(variables.headers.len(), 1, "nothing else is a header");
     }
 
     #[test]
-    fn the_time_is_spoken_with_its_weekday() {
-        assert_eq!(spoken(WallTime::from_millis(1_795_246_476_149)), "2026-11-21 07:34 UTC, Saturday");
+    fn a_prompt_may_mention_who_calls_whom_when_and_with_which_headers() {
+        let metadata = JobMetadata {
+            call_id: CallId::new("CA1").unwrap(),
+            provider: Provider::Twilio,
+            caller: Caller::parse("+15550100123"),
+            number: E164::new("+15550100100").unwrap(),
+            agent_id: AgentId::new("reception").unwrap(),
+            headers: SipHeaders::new([("X-Customer-Id".to_owned(), "4711".to_owned())]),
+        };
+        let now = WallTime::from_millis(1_795_246_476_149);
+        // They arrive as the function sent them.
+        let arrived = JobMetadata::from_json(&metadata.to_json()).unwrap();
+        let expected = Variables {
+            caller: "+15550100123".to_owned(),
+            number: "+15550100100".to_owned(),
+            at: now,
+            headers: BTreeMap::from([("x_customer_id".to_owned(), "4711".to_owned())]),
+            extra: BTreeMap::new(),
+        };
+        assert_eq!(variables(&arrived, now), expected);
     }
 }

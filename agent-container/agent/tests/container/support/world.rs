@@ -163,6 +163,7 @@ impl World {
             caller: Number::Number(E164::new("+15550100123").expect("number")),
             number: E164::new("+15550100100").expect("number"),
             agent_id: agent.parse().expect("id"),
+            headers: domain::SipHeaders::default(),
         };
         let assignment = Assignment {
             job_id: format!("AJ_{call}"),
