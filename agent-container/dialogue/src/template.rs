@@ -26,11 +26,13 @@ pub struct Variables {
     pub extra: BTreeMap<String, String>,
 }
 
-/// Fills in the variables of `template` (Jinja syntax). A header or extra that is not there is empty.
+/// Fills in the variables of `template` (Jinja syntax), the time as it is in the IANA time zone `zone`. A header or extra
+/// that is not there is empty.
 ///
 /// # Errors
 ///
-/// `field` and the reason when the template is malformed or names an unknown variable.
+/// `field` and the reason when the template is malformed or names an unknown variable; `time_zone` when there is none of
+/// that name.
 pub fn render(field: &str, template: &str, variables: &Variables, zone: &str) -> Result<String, ConfigError> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Lenient);

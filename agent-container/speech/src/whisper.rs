@@ -26,8 +26,6 @@ const NO_SPEECH: f64 = 0.6;
 const IMPROBABLE: f64 = -1.0;
 /// Separates the parts of the form; WAV headers and settings never contain it.
 const BOUNDARY: &str = "ringdown-7MA4YWxkTrZu0gW";
-/// Larger than any honest transcript of a minute.
-const LARGEST: usize = 1 << 20;
 
 /// One call's session. Requests are independent: several may be under way, answers are given in any order with
 /// their place in the stream.
@@ -63,6 +61,9 @@ pub struct Utterance {
 }
 
 impl SttFile {
+    /// Longest answer that is read, in bytes: longer than any honest transcript of a minute.
+    pub const LARGEST: usize = 1 << 20;
+
     pub(crate) fn new(config: SttConfig) -> Self {
         Self { config, audio: VecDeque::new(), dropped: 0, speaking_since: None }
     }
@@ -145,7 +146,7 @@ impl SttFile {
         if !(200..300).contains(&status) {
             return Err(Fault::from_response(vendor, status, headers, body));
         }
-        if body.len() > LARGEST {
+        if body.len() > Self::LARGEST {
             return Err(Fault::new(vendor, FaultKind::Oversize, "", ""));
         }
         let answer: Answer = serde_json::from_slice(body)

@@ -84,7 +84,8 @@ mod tests {
             [("sip.h.X-Customer-Name", "Anna"), ("sip.phoneNumber", "+15550100101"), ("lk.other", "x")];
         let attributes = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let variables = Variables { headers: headers(&attributes), ..Variables::default() };
-        let greeting = dialogue::render("greeting", "Hello {{ headers.x_customer_name }}!", &variables, "UTC");
+        let greeting =
+            dialogue::render("greeting", "Hello {{ headers.x_customer_name }}!", &variables, "UTC");
         assert_eq!(greeting.unwrap(), "Hello Anna!");
         assert_eq!(variables.headers.len(), 1, "nothing else is a header");
     }

@@ -12,7 +12,7 @@ use std::future::pending;
 use audio::{PIPELINE_HZ, Resampler};
 use dialogue::{Input, LiveCommand, LiveEvent, SayId, Usage};
 use line::Frame;
-use speech::{Fault, Kind, RealtimeConfig, RealtimeEvent, RealtimeSocket, Vendor};
+use speech::{Fault, Kind, Outcome, RealtimeConfig, RealtimeEvent, RealtimeSocket, Vendor};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
@@ -202,7 +202,11 @@ impl Live {
                 RealtimeEvent::ToolCall(call) => {
                     LiveEvent::ToolCall { vendor_id: call.id, name: call.name, arguments: call.arguments }
                 }
-                RealtimeEvent::ResponseDone { usage, .. } => {
+                RealtimeEvent::ResponseDone { usage, outcome } => {
+                    if let Outcome::Failed(fault) = &outcome {
+                        warn!(%fault, "speech-to-speech reply failed");
+                        self.setup.vendors.failed(Kind::Realtime, &self.place(), fault);
+                    }
                     self.end_item().await;
                     LiveEvent::ResponseDone(usage.map(tokens).unwrap_or_default())
                 }

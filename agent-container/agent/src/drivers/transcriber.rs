@@ -109,11 +109,7 @@ async fn ask(client: Client, vendor: Vendor, utterance: Utterance, answers: mpsc
     let asking = async {
         let response = http::send(&client, vendor, utterance.request.clone(), ANSWER_WITHIN).await?;
         let status = response.status().as_u16();
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| Fault::disconnected(vendor, &error.without_url().to_string()))?;
-        Ok((status, body.to_vec()))
+        Ok((status, http::read(vendor, response, SttFile::LARGEST).await?))
     };
     let answer = match timeout(ANSWER_WITHIN, asking).await {
         Ok(answer) => answer,

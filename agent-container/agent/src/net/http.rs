@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, Response};
-use speech::{Fault, HttpRequest, Method, Vendor};
+use speech::{Fault, FaultKind, HttpRequest, Method, Vendor};
 use tokio::time::timeout;
 
 use super::tls;
@@ -60,6 +60,23 @@ pub async fn send(
         return Ok(response);
     }
     Err(refusal(vendor, response, within).await)
+}
+
+/// Reads a body of at most `longest` bytes.
+///
+/// # Errors
+/// It breaks off, or is longer.
+pub async fn read(vendor: Vendor, mut response: Response, longest: usize) -> Result<Vec<u8>, Fault> {
+    let mut body = Vec::new();
+    loop {
+        let chunk = response.chunk().await;
+        let chunk = chunk.map_err(|error| Fault::disconnected(vendor, &error.without_url().to_string()))?;
+        let Some(chunk) = chunk else { return Ok(body) };
+        if body.len() + chunk.len() > longest {
+            return Err(Fault::new(vendor, FaultKind::Oversize, "", ""));
+        }
+        body.extend_from_slice(&chunk);
+    }
 }
 
 async fn refusal(vendor: Vendor, mut response: Response, within: Duration) -> Fault {
