@@ -22,11 +22,11 @@ pub(crate) trait Kind: Config + Serialize {
     const ID_FIELD: &'static str;
     /// The fields a list shows to people.
     const COLUMNS: &'static [&'static str];
-    /// What neither its types nor its ranges can say.
-    const CHECK: fn(&Self) -> Result<(), Invalid>;
     /// What names it.
     type Id: std::str::FromStr<Err = Invalid>;
 
+    /// Checks what neither its types nor its ranges can say.
+    async fn check(&self, store: &Store) -> Result<(), Failure>;
     async fn get(store: &Store, id: &Self::Id) -> Result<Option<Self>, StoreError>;
     async fn list(store: &Store) -> Result<Vec<Self>, StoreError>;
     async fn put(self, store: &Store) -> Result<Self, StoreError>;
@@ -39,8 +39,11 @@ macro_rules! kind {
             const NAME: &'static str = $name;
             const ID_FIELD: &'static str = $field;
             const COLUMNS: &'static [&'static str] = &$columns;
-            const CHECK: fn(&Self) -> Result<(), Invalid> = $check;
             type Id = $id;
+
+            async fn check(&self, store: &Store) -> Result<(), Failure> {
+                $check(self, store).await
+            }
 
             async fn get(store: &Store, id: &$id) -> Result<Option<Self>, StoreError> {
                 store.$get(id).await
@@ -67,7 +70,7 @@ kind!(
     "number",
     "number",
     ["number", "agent", "use_livekit", "user", "version"],
-    |_| Ok(()),
+    async |_, _| Ok(()),
     number,
     numbers,
     put_number,
@@ -91,7 +94,7 @@ kind!(
     "voice",
     "id",
     ["id", "name", "vendor", "vendor_voice_id", "version"],
-    |_| Ok(()),
+    async |_, _| Ok(()),
     voice,
     voices,
     put_voice,
@@ -103,18 +106,23 @@ kind!(
     "user",
     "id",
     ["id", "name", "time_zone", "version"],
-    |_| Ok(()),
+    async |_, _| Ok(()),
     user,
     users,
     put_user,
     remove_user
 );
 
-/// Does what the container does with an agent when a call begins: its templates are filled in, too. The call
-/// is one of a caller who withholds the number, without any header.
-fn can_take_a_call(agent: &AgentConfig) -> Result<(), Invalid> {
+/// Does what the container does with an agent when a call begins: its templates are filled in, too, and each of its vendors
+/// has a voice. The call is one of a caller who withholds the number, without any header.
+async fn can_take_a_call(agent: &AgentConfig, store: &Store) -> Result<(), Failure> {
     let made = dialogue::Config::for_agent(agent, &dialogue::Variables::default(), dialogue::Road::default());
-    made.map(drop).map_err(|error| Invalid::new(error.field, error.reason))
+    made.map_err(|error| Invalid::new(error.field, error.reason))?;
+    // One that is not there is refused with the write.
+    if let Some(voice) = store.voice(&agent.voice).await? {
+        agent.can_speak_with(&voice)?;
+    }
+    Ok(())
 }
 
 /// Does what is asked of one kind.
@@ -156,7 +164,7 @@ async fn set<K: Kind>(store: &Store, id: &str, what: &[String]) -> Result<K, Fai
     }
     fields.entry("version").or_insert(version);
     let value = K::from_json(&value.to_string())?;
-    K::CHECK(&value)?;
+    value.check(store).await?;
     Ok(value.put(store).await?)
 }
 

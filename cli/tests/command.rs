@@ -127,6 +127,9 @@ async fn a_refusal_names_the_field() {
     .await;
     let turns = Some("turns.vad_activation");
     check(&["agents", "set", "reception", "turns.vad_activation=7"], turns, "0 to 1").await;
+    let other = r#"vendors.tts=[{"vendor":"elevenlabs","model":"m"},{"vendor":"openai","model":"m"}]"#;
+    let voice = Some("vendors.tts[1].options.voice");
+    check(&["agents", "set", "reception", other], voice, "is needed").await;
     let zone = "time_zone=Mars/Olympus_Mons";
     check(&["agents", "set", "reception", zone], Some("time_zone"), "no time zone").await;
     let greeting = Some("greeting");

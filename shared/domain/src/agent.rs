@@ -10,6 +10,7 @@ use crate::invalid::{Config, Invalid, require};
 use crate::phone::E164;
 use crate::turn_settings::TurnSettings;
 use crate::vendor_options::{self, Known};
+use crate::voice::Voice;
 
 /// The configuration of an agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -198,6 +199,25 @@ impl Config for AgentConfig {
         self.limits.validate().map_err(|invalid| invalid.within("limits"))?;
         self.turns.validate().map_err(|invalid| invalid.within("turns"))?;
         self.vendors.validate().map_err(|invalid| invalid.within("vendors"))
+    }
+}
+
+impl AgentConfig {
+    /// Has every vendor of `vendors.tts` something to speak with: the agent's `voice` where it is the vendor's, else its own
+    /// `options.voice`? Deepgram's models are voices.
+    ///
+    /// # Errors
+    /// The first that has not.
+    pub fn can_speak_with(&self, voice: &Voice) -> Result<(), Invalid> {
+        let vendor = |choice: &VendorChoice| choice.vendor.replace('-', "_");
+        let mute = |choice: &&VendorChoice| {
+            vendor(choice) != voice.vendor
+                && vendor(choice) != "deepgram"
+                && !choice.options.contains_key("voice")
+        };
+        let Some(at) = self.vendors.tts.iter().position(|choice| mute(&choice)) else { return Ok(()) };
+        let why = format!("is needed: the voice {} is one of {}", voice.id, voice.vendor);
+        Err(Invalid::new(format!("vendors.tts[{at}].options.voice"), why))
     }
 }
 
