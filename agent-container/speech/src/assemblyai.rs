@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::stt::primary;
 use crate::tolerance::Tolerance;
 use crate::wire::{Header, Query};
 use crate::{Fault, FaultKind, SttConfig, SttEvent, Transcript, Vendor, WsMessage, WsRequest, pcm};
@@ -230,11 +231,6 @@ impl AssemblyAi {
     fn samples(&self, ms: u32) -> usize {
         ((u64::from(self.config.sample_rate) * u64::from(ms) / 1000) as usize).max(1)
     }
-}
-
-/// `en` of `en-US`: the vendor names languages without their country.
-fn primary(language: &str) -> &str {
-    language.split('-').next().unwrap_or(language)
 }
 
 /// Close codes and error codes are the same numbers.

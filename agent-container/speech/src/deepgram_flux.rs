@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::stt::millis;
 use crate::tolerance::Tolerance;
@@ -71,16 +70,12 @@ impl DeepgramFlux {
     }
 
     pub(crate) fn finalize(&mut self) -> Vec<WsMessage> {
-        self.with_rest("ForceEndTurn")
+        self.gathered.rest_and("ForceEndTurn")
     }
 
     pub(crate) fn close(&mut self) -> Vec<WsMessage> {
         self.closing = true;
-        self.with_rest("CloseStream")
-    }
-
-    fn with_rest(&mut self, command: &str) -> Vec<WsMessage> {
-        self.gathered.rest().into_iter().chain([WsMessage::json(&json!({ "type": command }))]).collect()
+        self.gathered.rest_and("CloseStream")
     }
 
     pub(crate) fn decode(&mut self, message: WsMessage) -> Result<Vec<SttEvent>, Fault> {

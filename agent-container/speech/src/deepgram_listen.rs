@@ -90,16 +90,12 @@ impl DeepgramListen {
     }
 
     pub(crate) fn finalize(&mut self) -> Vec<WsMessage> {
-        self.with_rest("Finalize")
+        self.gathered.rest_and("Finalize")
     }
 
     pub(crate) fn close(&mut self) -> Vec<WsMessage> {
         self.closing = true;
-        self.with_rest("CloseStream")
-    }
-
-    fn with_rest(&mut self, command: &str) -> Vec<WsMessage> {
-        self.gathered.rest().into_iter().chain([WsMessage::json(&json!({ "type": command }))]).collect()
+        self.gathered.rest_and("CloseStream")
     }
 
     pub(crate) fn decode(&mut self, message: WsMessage) -> Result<Vec<SttEvent>, Fault> {

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
 
 use crate::WsMessage;
 
@@ -38,6 +39,11 @@ impl Gather {
     pub(crate) fn push(&mut self, samples: &[i16]) -> Option<WsMessage> {
         self.held.extend_from_slice(samples);
         if self.held.len() >= self.chunk { self.rest() } else { None }
+    }
+
+    /// What there is, and Deepgram's command of this type behind it.
+    pub(crate) fn rest_and(&mut self, command: &str) -> Vec<WsMessage> {
+        self.rest().into_iter().chain([WsMessage::json(&json!({ "type": command }))]).collect()
     }
 
     /// What there is, if it is anything.

@@ -237,6 +237,11 @@ impl SttSocket {
     }
 }
 
+/// `en` of `en-US`, for vendors that name languages without their country.
+pub(crate) fn primary(language: &str) -> &str {
+    language.split('-').next().unwrap_or(language)
+}
+
 /// Milliseconds from a vendor's seconds; nonsense (negative, not a number) becomes 0.
 pub(crate) fn millis(seconds: f64) -> u64 {
     (seconds * 1000.0).round() as u64

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 
 use crate::openai_chat::{headers, url};
-use crate::stt::millis;
+use crate::stt::{millis, primary};
 use crate::{
     Body, Fault, FaultKind, Header, HttpRequest, Method, SttConfig, SttEvent, Transcript, Vendor, wav,
 };
@@ -179,7 +179,7 @@ impl SttFile {
         let ours = [
             ("model", Some(model.clone())),
             // Only the primary subtag: the vendors take ISO 639-1.
-            ("language", language.as_ref().map(|l| l.split('-').next().unwrap_or(l).to_owned())),
+            ("language", language.as_deref().map(|l| primary(l).to_owned())),
             ("prompt", prompt),
             // Groq's Whisper gives probabilities in the long form; not all of OpenAI's models know it.
             (
