@@ -52,8 +52,14 @@ impl SipHeaders {
         let good = headers.into_iter().filter(|(name, value)| {
             plain(name) && value.len() <= Self::LONGEST && !value.chars().any(char::is_control)
         });
-        let named = good.map(|(name, value)| (name.to_ascii_lowercase().replace('-', "_"), value));
+        let named = good.map(|(name, value)| (Self::name(&name), value));
         Self(named.take(Self::MOST).collect())
+    }
+
+    /// How templates name a header: `x_customer` for `X-Customer`.
+    #[must_use]
+    pub fn name(header: &str) -> String {
+        header.to_ascii_lowercase().replace('-', "_")
     }
 
     /// Are there none?

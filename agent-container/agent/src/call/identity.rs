@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dialogue::Variables;
-use domain::{AgentId, Caller, E164, EndReason, JobMetadata, WallTime};
+use domain::{AgentId, Caller, E164, EndReason, JobMetadata, SipHeaders, WallTime};
 use tracing::warn;
 
 use super::records::Records;
@@ -67,14 +67,14 @@ pub async fn of_attributes(
 /// SIP headers by the names that templates know them by.
 fn headers(attributes: &Attributes) -> BTreeMap<String, String> {
     let header = |(name, value): (&String, &String)| {
-        name.strip_prefix(HEADER).map(|header| (header.to_ascii_lowercase().replace('-', "_"), value.clone()))
+        name.strip_prefix(HEADER).map(|header| (SipHeaders::name(header), value.clone()))
     };
     attributes.iter().filter_map(header).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::{CallId, Provider, SipHeaders};
+    use domain::{CallId, Provider};
 
     use super::*;
 
