@@ -35,6 +35,13 @@ use crate::spans::Spans;
 
 /// Inputs that may wait for the dialogue; drivers wait beyond it.
 const INBOX_BOUND: usize = 256;
+
+/// When the server ends a job, the line may say why this much later. The server ends the job of every agent that
+/// is out of its room, a deleted room's among them, and tells it on another connection than the room's. An agent
+/// that is to go, because its dispatch was deleted, has 3 s to do so (livekit-server `room.go`,
+/// `waitForParticipantLeaving`).
+const LINE_SAYS_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long an agent stays where nobody hears it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
@@ -137,6 +144,7 @@ pub async fn serve(shared: Arc<Shared>, job: Job, ends: Ends) -> Ending {
         early: VecDeque::new(),
         ended: None,
         joined_at: None,
+        terminate_at: None,
         started,
     };
     let ending = match AssertUnwindSafe(call.run(station)).catch_unwind().await {
@@ -166,6 +174,8 @@ pub(super) struct Call {
     early: VecDeque<LineEvent>,
     pub(super) ended: Option<LineEnd>,
     joined_at: Option<Instant>,
+    /// The server ended the job; the line has until then to say why.
+    terminate_at: Option<Instant>,
     pub(super) started: Instant,
 }
 
@@ -225,8 +235,9 @@ impl Call {
                     Ending::hang_up(reason)
                 }),
                 control = next(&mut self.control) => if control == Control::Terminate {
-                    return Err(Ending::hang_up(EndReason::OperatorStopped));
+                    self.terminate();
                 },
+                () = sleep(self.terminate_at) => return Err(Ending::hang_up(EndReason::OperatorStopped)),
                 () = sleep_until(give_up_at) => return Err(Ending::hang_up(EndReason::CallerNeverJoined)),
             }
         }
@@ -281,8 +292,12 @@ impl Call {
                         let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
                         Some(Input::Drain { within_ms })
                     }
-                    Control::Terminate => return Ending::hang_up(EndReason::OperatorStopped),
+                    Control::Terminate => {
+                        self.terminate();
+                        None
+                    }
                 },
+                () = sleep(self.terminate_at) => return Ending::hang_up(EndReason::OperatorStopped),
                 () = sleep(wake_at) => Some(Input::Wake),
                 () = sleep(alone_at) => return Ending::hang_up(EndReason::CallerNeverJoined),
                 () = effects.tasks.watch() => None,
@@ -345,6 +360,11 @@ impl Call {
             LineEvent::Ended(end) => self.ended = Some(*end),
             _ => {}
         }
+    }
+
+    /// The server ended the job: the reason comes over the line, or there was none but that.
+    fn terminate(&mut self) {
+        self.terminate_at.get_or_insert_with(|| Instant::now() + LINE_SAYS_WITHIN);
     }
 
     fn line_input(&self, event: LineEvent) -> Option<Input> {

@@ -9,7 +9,7 @@ use agent::drivers::turn_model::{Judge, TurnModels};
 use agent::worker::link::Command;
 use agent::worker::session::JobEnd;
 use domain::{EndReason, Report};
-use line::{LineCommand, LineEnd, LineEvent};
+use line::{Digit, LineCommand, LineEnd, LineEvent};
 use serde_json::json;
 use simulator::{Reply, Script};
 use speech::Vendor;
@@ -202,6 +202,26 @@ async fn a_caller_who_gives_up_before_the_answer_is_recorded_as_such() {
     caller.events.send(LineEvent::Published).await.unwrap();
     caller.hangs_up().await;
     assert_eq!(world.memory.ended("CA10").await, EndReason::CallerCancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_the_server_ends_is_the_operators_doing_only_if_the_line_knows_no_reason() {
+    let mut world = World::start(WorldSetup::default()).await;
+    // Its room was deleted after the caller had hung up: the worker's connection tells first.
+    let mut caller = world.call("CA40").await;
+    caller.is_greeted().await;
+    world.terminates("CA40").await;
+    // A call listens to its line first: what it heard after the server's word shows that it took both.
+    caller.events.send(LineEvent::Dtmf(Digit::from_char('5').unwrap())).await.unwrap();
+    world.journal_has("CA40", "\"digit\"").await;
+    caller.events.send(LineEvent::Ended(LineEnd::Removed)).await.unwrap();
+    assert_eq!(world.memory.ended("CA40").await, EndReason::CallerHangup);
+    // Its dispatch was deleted: nobody says anything, and the caller is there.
+    let mut caller = world.call("CA41").await;
+    caller.is_greeted().await;
+    world.terminates("CA41").await;
+    assert_eq!(caller.is_left().await, LineCommand::HangUp);
+    assert_eq!(world.memory.ended("CA41").await, EndReason::OperatorStopped);
 }
 
 /// An end-of-turn model with one answer.

@@ -21,7 +21,7 @@ use agent::worker::link::{Command, Event};
 use agent::worker::session::Assignment;
 use dialogue::Road;
 use domain::{Caller as Number, E164, JobMetadata, Provider, RoomName, WorkerId};
-use line::{Line, Station};
+use line::{Line, LineEnd, LineEvent, Station};
 use serde_json::{Value, json};
 use simulator::Simulator;
 use speech::{Endpoint, Vendor};
@@ -179,6 +179,15 @@ impl World {
     /// A call comes for the usual agent.
     pub(crate) async fn call(&mut self, call: &str) -> Caller {
         self.call_for(call, "reception").await
+    }
+
+    /// LiveKit ends the job of a call; the supervisor has told it when this returns.
+    pub(crate) async fn terminates(&mut self, call: &str) {
+        let job_id = format!("AJ_{call}");
+        self.events.send(Event::Terminate { job_id }).await.expect("supervisor");
+        // Events are taken in their order.
+        let other = self.call(&format!("{call}after")).await;
+        other.events.send(LineEvent::Ended(LineEnd::Duplicate)).await.expect("the call listens");
     }
 
     /// The journal of a call that is over, as soon as its last line is on the disk.
