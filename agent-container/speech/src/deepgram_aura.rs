@@ -16,6 +16,10 @@ use crate::{ContextId, Fault, FaultKind, TtsConfig, TtsEvent, Vendor, WsMessage,
 
 /// Longest text of one message.
 const LONGEST_CHARS: usize = 2000;
+/// The vendor takes 20 flushes a minute, then warns (Deepgram, "TTS WebSocket", rate limits). Up to this many go to clauses in
+/// the middle of an utterance; what is left is for the first clause and the end of each: four utterances more.
+const CLAUSE_FLUSHES: usize = 12;
+const MINUTE: Duration = Duration::from_secs(60);
 /// Utterances under way; more means that nothing comes back.
 const MOST_CONTEXTS: usize = 8;
 
@@ -31,6 +35,9 @@ pub struct DeepgramAura {
     /// `Clear`s not yet answered: until then, what comes belongs to the past.
     clearing: u32,
     closing: bool,
+    /// Age of the socket when it was last asked to flush, and at each flush of the last minute.
+    now: Duration,
+    flushed_at: VecDeque<Duration>,
 }
 
 #[derive(Debug)]
@@ -38,6 +45,8 @@ struct Context {
     id: ContextId,
     /// Text sent since the last flush.
     unflushed: bool,
+    /// Some of it was flushed.
+    begun: bool,
     /// Flushes not yet answered.
     flushes: u32,
     finished: bool,
@@ -54,7 +63,17 @@ impl DeepgramAura {
     pub(crate) fn new(config: TtsConfig) -> Self {
         let tolerance = Tolerance::new(Vendor::Deepgram, Tolerance::AUDIO);
         let (queue, samples) = (VecDeque::new(), Samples::default());
-        Self { config, tolerance, queue, samples, lost: Vec::new(), clearing: 0, closing: false }
+        Self {
+            config,
+            tolerance,
+            queue,
+            samples,
+            lost: Vec::new(),
+            clearing: 0,
+            closing: false,
+            now: Duration::ZERO,
+            flushed_at: VecDeque::new(),
+        }
     }
 
     pub(crate) fn connect(&self) -> WsRequest {
@@ -78,8 +97,14 @@ impl DeepgramAura {
         if known || busy || self.queue.len() >= MOST_CONTEXTS {
             return None;
         }
-        let (unflushed, finished, cancelled) = (false, false, false);
-        self.queue.push_back(Context { id: context, unflushed, flushes: 0, finished, cancelled });
+        self.queue.push_back(Context {
+            id: context,
+            unflushed: false,
+            begun: false,
+            flushes: 0,
+            finished: false,
+            cancelled: false,
+        });
         Some(Vec::new())
     }
 
@@ -91,12 +116,25 @@ impl DeepgramAura {
         pieces(text).map(|piece| WsMessage::json(&json!({"type": "Speak", "text": piece}))).collect()
     }
 
-    pub(crate) fn flush(&mut self, context: ContextId) -> Vec<WsMessage> {
+    /// Clauses after the first wait for the next flush when the minute has had many.
+    pub(crate) fn flush(&mut self, context: ContextId, now: Duration) -> Vec<WsMessage> {
+        self.now = now;
+        self.flushed_at.retain(|&at| at + MINUTE > now);
+        let spent = self.flushed_at.len() >= CLAUSE_FLUSHES;
+        match self.unfinished(context) {
+            Some(context) if spent && context.begun => Vec::new(),
+            _ => self.flush_now(context),
+        }
+    }
+
+    fn flush_now(&mut self, context: ContextId) -> Vec<WsMessage> {
         let Some(context) = self.unfinished(context) else { return Vec::new() };
         if !std::mem::take(&mut context.unflushed) {
             return Vec::new();
         }
+        context.begun = true;
         context.flushes += 1;
+        self.flushed_at.push_back(self.now);
         vec![WsMessage::json(&json!({"type": "Flush"}))]
     }
 
@@ -105,7 +143,7 @@ impl DeepgramAura {
         if let Some(context) = self.unfinished(context) {
             context.unflushed |= context.flushes == 0;
         }
-        let messages = self.flush(context);
+        let messages = self.flush_now(context);
         if let Some(context) = self.unfinished(context) {
             context.finished = true;
         }

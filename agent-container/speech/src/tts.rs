@@ -208,11 +208,12 @@ impl TtsSocket {
         }
     }
 
-    /// Speak what was sent so far without waiting for more.
-    pub fn flush(&mut self, context: ContextId) -> Vec<WsMessage> {
+    /// Speak what was sent so far without waiting for more, unless the vendor was asked too often. `now` is the age of the
+    /// socket.
+    pub fn flush(&mut self, context: ContextId, now: Duration) -> Vec<WsMessage> {
         match self {
             Self::ElevenLabs(session) => session.flush(context),
-            Self::Deepgram(session) => session.flush(context),
+            Self::Deepgram(session) => session.flush(context, now),
         }
     }
 

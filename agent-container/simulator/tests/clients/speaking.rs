@@ -1,5 +1,7 @@
 //! Text to speech.
 
+use std::time::Duration;
+
 use simulator::{Service, Simulator};
 use speech::{ContextId, Fault, Tts, TtsConfig, TtsEvent, TtsSocket, TtsVendor, VoiceSettings};
 
@@ -116,7 +118,7 @@ async fn a_barge_in_reaches_the_vendor() {
         wire.send(session.open(ONE).unwrap()).await;
         wire.send(session.text(ONE, TEXT)).await;
         if vendor == TtsVendor::Deepgram {
-            wire.send(session.flush(ONE)).await;
+            wire.send(session.flush(ONE, Duration::ZERO)).await;
         }
         let mut begun = Vec::new();
         while audio(&begun, ONE).is_empty() {

@@ -1,5 +1,7 @@
 //! Deepgram Aura.
 
+use std::time::Duration;
+
 use serde_json::json;
 use speech::{
     ContextId, FaultKind, Tts, TtsConfig, TtsEvent, TtsSocket, TtsVendor, VoiceSettings, WsMessage,
@@ -67,8 +69,11 @@ fn an_utterance_is_spoken_flushed_and_done() {
     let mut session = session();
     assert_eq!(session.open(ONE), Some(vec![]));
     assert_eq!(json(&session.text(ONE, "Hello.")), [json!({"type": "Speak", "text": "Hello."})]);
-    assert_eq!(json(&session.flush(ONE)), [json!({"type": "Flush"})]);
-    assert!(session.flush(ONE).is_empty(), "nothing to flush costs of the 20 flushes a minute");
+    assert_eq!(json(&session.flush(ONE, Duration::ZERO)), [json!({"type": "Flush"})]);
+    assert!(
+        session.flush(ONE, Duration::ZERO).is_empty(),
+        "nothing to flush costs of the 20 flushes a minute"
+    );
     session.text(ONE, "Bye.");
     assert_eq!(json(&session.finish(ONE)), [json!({"type": "Flush"})]);
     assert_eq!(hear(&mut session, samples(1)), [audio(ONE, 1)]);
@@ -87,6 +92,29 @@ fn an_utterance_without_words_is_done_too() {
     session.open(ONE).unwrap();
     assert_eq!(json(&session.finish(ONE)), [json!({"type": "Flush"})]);
     assert_eq!(hear(&mut session, flushed()).last(), Some(&TtsEvent::Done { context: ONE }));
+}
+
+#[test]
+fn clauses_leave_room_in_the_minute_for_the_begin_and_the_end_of_utterances() {
+    let mut session = session();
+    // A long reply from a second on, a clause each second: how many flushes the clauses and the end cost.
+    let mut reply = |id: u64, from: u64| {
+        let context = ContextId(id);
+        session.open(context).unwrap();
+        let mut flushes = 0;
+        for second in from..from + 30 {
+            session.text(context, "and then");
+            flushes += session.flush(context, Duration::from_secs(second)).len();
+        }
+        let end = session.finish(context).len();
+        for _ in 0..flushes + end {
+            hear(&mut session, flushed());
+        }
+        (flushes, end)
+    };
+    assert_eq!(reply(1, 0), (12, 1));
+    assert_eq!(reply(2, 30), (1, 1), "its first clause is spoken at once");
+    assert_eq!(reply(3, 300), (12, 1));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! ElevenLabs multi-context WebSocket.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use speech::{
     ContextId, FaultKind, SpokenChar, Tts, TtsConfig, TtsEvent, TtsSocket, TtsVendor, VoiceSettings,
@@ -76,7 +78,7 @@ fn an_utterance_is_opened_with_its_settings_then_spoken_then_finished() {
         json(&session.text(ONE, "Sure, I can help.")),
         [json!({"text": "Sure, I can help. ", "context_id": "s1"})]
     );
-    assert_eq!(json(&session.flush(ONE)), [json!({"context_id": "s1", "flush": true})]);
+    assert_eq!(json(&session.flush(ONE, Duration::ZERO)), [json!({"context_id": "s1", "flush": true})]);
     assert_eq!(
         json(&session.finish(ONE)),
         [json!({"context_id": "s1", "flush": true}), json!({"context_id": "s1", "close_context": true})]

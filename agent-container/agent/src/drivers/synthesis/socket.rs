@@ -179,7 +179,7 @@ impl SocketTask {
                 },
                 Command::Text(context, text) => {
                     let mut messages = on.session.text(*context, text);
-                    messages.extend(on.session.flush(*context));
+                    messages.extend(on.session.flush(*context, on.opened_at.elapsed()));
                     messages
                 }
                 Command::End(context) => on.session.finish(*context),
