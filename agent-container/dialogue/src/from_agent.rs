@@ -33,7 +33,7 @@ impl Config {
             tools: tools(agent, road),
             transfer_targets: targets,
             road,
-            mind: if agent.vendors.s2s.is_some() { Mind::Live } else { Mind::Pipeline },
+            mind: if agent.vendors.s2s.is_empty() { Mind::Pipeline } else { Mind::Live },
             rescue: rescue(agent, road),
             turns,
         };

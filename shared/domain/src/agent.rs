@@ -135,8 +135,8 @@ pub struct Vendors {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tts: Vec<VendorChoice>,
     /// Speech to speech, in place of the three.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub s2s: Option<VendorChoice>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub s2s: Vec<VendorChoice>,
 }
 
 /// One vendor, its model, its options.
@@ -269,18 +269,16 @@ impl Vendors {
             ("stt", &self.stt, &STT_VENDORS[..], vendor_options::STT),
             ("llm", &self.llm, &LLM_VENDORS, vendor_options::LLM),
             ("tts", &self.tts, &TTS_VENDORS, vendor_options::TTS),
+            ("s2s", &self.s2s, &S2S_VENDORS, vendor_options::S2S),
         ];
         for (kind, choices, known, options) in kinds {
-            let enough = self.s2s.is_some() || !choices.is_empty();
+            let enough = !self.s2s.is_empty() || !choices.is_empty() || kind == "s2s";
             require(enough, kind, "must name at least one vendor unless s2s does")?;
             for (i, choice) in choices.iter().enumerate() {
                 choice.validate(known, options).map_err(|invalid| invalid.within(&format!("{kind}[{i}]")))?;
             }
         }
-        let s2s = |choice: &VendorChoice| {
-            choice.validate(&S2S_VENDORS, vendor_options::S2S).map_err(|invalid| invalid.within("s2s"))
-        };
-        self.s2s.iter().try_for_each(s2s)
+        Ok(())
     }
 }
 

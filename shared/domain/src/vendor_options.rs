@@ -17,6 +17,8 @@ pub(crate) enum Rule {
     Number(RangeInclusive<f64>),
     /// A text that is not empty.
     Text,
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
     /// A list of such texts.
     Texts,
     /// `true` or `false`.
@@ -67,6 +69,8 @@ pub(crate) const S2S: Known = &[
     BASE_URL,
     ("voice", Rule::Text),
     ("transcription_model", Rule::Text),
+    ("turn_detection", Rule::OneOf(&["server_vad", "semantic_vad"])),
+    ("eagerness", Rule::OneOf(&["low", "medium", "high", "auto"])),
     ("threshold", SHARE),
     ("prefix_padding_ms", WAIT_MS),
     ("silence_ms", WAIT_MS),
@@ -88,6 +92,7 @@ impl Rule {
             Self::Whole(range) => value.as_u64().is_some_and(|n| range.contains(&n)),
             Self::Number(range) => value.as_f64().is_some_and(|n| range.contains(&n)),
             Self::Text => is_text(value),
+            Self::OneOf(texts) => value.as_str().is_some_and(|text| texts.contains(&text)),
             Self::Texts => value.as_array().is_some_and(|texts| texts.iter().all(is_text)),
             Self::Switch => value.is_boolean(),
             Self::Url => value.as_str().is_some_and(is_url),
@@ -100,6 +105,7 @@ impl Rule {
             Self::Whole(range) => format!("must be a whole number from {} to {}", range.start(), range.end()),
             Self::Number(range) => format!("must be a number from {} to {}", range.start(), range.end()),
             Self::Text => "must be a text".to_owned(),
+            Self::OneOf(texts) => format!("must be one of {}", texts.join(", ")),
             Self::Texts => "must be a list of texts".to_owned(),
             Self::Switch => "must be true or false".to_owned(),
             Self::Url => "must be an http, https, ws or wss URL".to_owned(),

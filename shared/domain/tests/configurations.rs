@@ -93,7 +93,7 @@ fn an_agent_is_refused_by_the_field_that_is_wrong() {
     check("/vendors/tts", json!([{"vendor": "", "model": "m"}]), "vendors.tts[0].vendor");
     check("/vendors/tts", json!([{"vendor": "anthropic", "model": "m"}]), "vendors.tts[0].vendor");
     check("/vendors/stt", json!([{"vendor": "deepgram-flux", "model": "m"}]), "accepted");
-    check("/vendors/s2s", json!({"vendor": "deepgram", "model": "m"}), "vendors.s2s.vendor");
+    check("/vendors/s2s", json!([{"vendor": "deepgram", "model": "m"}]), "vendors.s2s[0].vendor");
     check("/tools", json!([good]), "accepted");
     check("/tools", json!([good, good]), "tools[1].name");
     check("/tools", json!([tool("find it", "https://a.example")]), "tools[0].name");
@@ -138,16 +138,12 @@ fn turn_taking_is_refused_by_the_field_that_is_wrong() {
 fn options_of_vendors_are_refused_by_the_field_that_is_wrong() {
     let check = |kind: &str, vendor: &str, options: Value, field: &str| {
         let choice = json!({"vendor": vendor, "model": "m", "options": options});
-        let s2s = kind == "s2s";
         let field = match field {
             "accepted" => field.to_owned(),
-            _ => format!("vendors.{kind}{}.options.{field}", if s2s { "" } else { "[0]" }),
+            _ => format!("vendors.{kind}[0].options.{field}"),
         };
-        let value = if s2s { choice } else { json!([choice]) };
-        assert_eq!(
-            refused::<AgentConfig>(seed("agent-reception"), &format!("/vendors/{kind}"), value),
-            field
-        );
+        let at = format!("/vendors/{kind}");
+        assert_eq!(refused::<AgentConfig>(seed("agent-reception"), &at, json!([choice])), field);
     };
     let stt = json!({"endpointing_ms": 300, "keyterms": ["pizza"], "eager_threshold": 0.4, "tag": "x"});
     check("stt", "deepgram_flux", stt, "accepted");
@@ -169,11 +165,14 @@ fn options_of_vendors_are_refused_by_the_field_that_is_wrong() {
     check("s2s", "openai", json!({"voice": "any", "threshold": 0.7, "silence_ms": 400}), "accepted");
     check("s2s", "openai", json!({"threshold": 70}), "threshold");
     check("s2s", "openai", json!({"silence_ms": null}), "silence_ms");
+    check("s2s", "openai", json!({"turn_detection": "semantic_vad", "eagerness": "low"}), "accepted");
+    check("s2s", "openai", json!({"turn_detection": "none"}), "turn_detection");
+    check("s2s", "openai", json!({"eagerness": "very"}), "eagerness");
 }
 
 #[test]
 fn an_agent_with_speech_to_speech_needs_no_other_vendor() {
-    let vendors = json!({"s2s": {"vendor": "openai", "model": "realtime"}});
+    let vendors = json!({"s2s": [{"vendor": "openai", "model": "realtime"}]});
     assert_eq!(refused::<AgentConfig>(seed("agent-reception"), "/vendors", vendors), "accepted");
 }
 

@@ -95,9 +95,10 @@ impl Ears<'_> {
         let (recogniser, heard) = mpsc::channel(COMMAND_BOUND);
         let (live, commands) = mpsc::channel(COMMAND_BOUND);
         let (inbox, vendors) = (inbox.clone(), vendors.clone());
-        if let Some(config) = setup.live.clone() {
-            let voice = voice.clone();
-            tasks.spawn(Live::new(LiveSetup { config, frames, commands, inbox, voice, vendors }).run());
+        if !setup.live.is_empty() {
+            let (chain, voice) = (setup.live.clone(), voice.clone());
+            let living = LiveSetup { chain, frames, commands, inbox, voice, vendors };
+            tasks.spawn(Live::new(living).run());
             return (recogniser, live);
         }
         let (chain, client) = (setup.stt.clone(), client.clone());

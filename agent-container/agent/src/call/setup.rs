@@ -56,7 +56,7 @@ pub struct CallSetup {
     /// Voices in order.
     pub tts: Vec<TtsConfig>,
     /// Speech to speech, in place of the three.
-    pub live: Option<RealtimeConfig>,
+    pub live: Vec<RealtimeConfig>,
     /// Tools over HTTP, by name.
     pub tools: BTreeMap<String, Tool>,
     /// Whose configuration it is.
@@ -85,8 +85,8 @@ impl CallSetup {
         if let Some(first) = stt.first() {
             suit(&mut dialogue, first.vendor);
         }
-        let live = agent.vendors.s2s.as_ref().map(|choice| Choice::new("vendors.s2s", choice));
-        let live = live.map(|choice| choice.live(endpoints, bundle, &dialogue)).transpose()?;
+        let live = choices("vendors.s2s", &agent.vendors.s2s);
+        let live = live.map(|c| c.live(endpoints, bundle, &dialogue)).collect::<Result<_, _>>()?;
         Ok(Self {
             agent: agent.id.clone(),
             caller: E164::new(variables.caller.as_str()).ok(),
@@ -104,10 +104,10 @@ impl CallSetup {
     /// What spans say of the call. A model is named only where it is the only one.
     #[must_use]
     pub fn span_attributes(&self) -> Vec<KeyValue> {
-        let model = match (&self.live, &self.llm[..]) {
-            (Some(live), _) => Some((Vendor::OpenAi, live.model.clone())),
-            (None, [only]) => Some((only.vendor, only.model.clone())),
-            (None, _) => None,
+        let model = match (&self.live[..], &self.llm[..]) {
+            ([live], _) => Some((Vendor::OpenAi, live.model.clone())),
+            ([], [only]) => Some((only.vendor, only.model.clone())),
+            _ => None,
         };
         let mut attributes = vec![KeyValue::new(span::AGENT, self.agent.to_string())];
         if let Some((vendor, model)) = model {
@@ -124,6 +124,8 @@ impl CallSetup {
 struct LiveOptions {
     voice: Option<String>,
     transcription_model: Option<String>,
+    turn_detection: Detection,
+    eagerness: String,
     threshold: f32,
     prefix_padding_ms: u32,
     silence_ms: u32,
@@ -136,11 +138,35 @@ impl Default for LiveOptions {
         Self {
             voice: None,
             transcription_model: None,
+            turn_detection: Detection::ServerVad,
+            eagerness: "auto".to_owned(),
             threshold: 0.5,
             prefix_padding_ms: 300,
             silence_ms: 500,
         }
     }
+}
+
+impl LiveOptions {
+    fn turns(&self) -> TurnDetection {
+        match self.turn_detection {
+            Detection::ServerVad => TurnDetection::Server {
+                threshold: self.threshold,
+                prefix_padding_ms: self.prefix_padding_ms,
+                silence_ms: self.silence_ms,
+                idle_timeout_ms: None,
+            },
+            Detection::SemanticVad => TurnDetection::Semantic { eagerness: self.eagerness.clone() },
+        }
+    }
+}
+
+/// By what a speech-to-speech vendor ends turns, in its words.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Detection {
+    ServerVad,
+    SemanticVad,
 }
 
 /// How turns end with this recogniser.
@@ -245,8 +271,15 @@ impl<'a> Choice<'a> {
             return Err(self.unknown());
         }
         let endpoint = self.endpoint(endpoints, Vendor::OpenAi);
-        let own: LiveOptions =
-            self.known(&["voice", "transcription_model", "threshold", "prefix_padding_ms", "silence_ms"])?;
+        let own: LiveOptions = self.known(&[
+            "voice",
+            "transcription_model",
+            "turn_detection",
+            "eagerness",
+            "threshold",
+            "prefix_padding_ms",
+            "silence_ms",
+        ])?;
         let tool = |spec: &ToolSpec| speech::Tool {
             name: spec.name.clone(),
             description: spec.description.clone(),
@@ -255,6 +288,7 @@ impl<'a> Choice<'a> {
         Ok(RealtimeConfig {
             endpoint,
             model: self.choice.model.clone(),
+            turns: own.turns(),
             voice: own
                 .voice
                 .or_else(|| self.voice(bundle).map(|v| v.vendor_voice_id.clone()))
@@ -264,12 +298,6 @@ impl<'a> Choice<'a> {
             tool_choice: speech::ToolChoice::Auto,
             transcription_model: own.transcription_model,
             language: agent.language.split('-').next().map(str::to_owned),
-            turns: TurnDetection::Server {
-                threshold: own.threshold,
-                prefix_padding_ms: own.prefix_padding_ms,
-                silence_ms: own.silence_ms,
-                idle_timeout_ms: None,
-            },
             max_output_tokens: Some(agent.limits.max_reply_tokens),
             history: Vec::new(),
             extra: std::mem::take(&mut self.options).into_iter().collect(),
@@ -373,10 +401,12 @@ mod tests {
     #[test]
     fn speech_to_speech_has_its_own_voice() {
         let s2s = |options: Value| {
-            let vendors = json!({"s2s": {"vendor": "openai", "model": "m", "options": options}});
-            setup(&vendors).live.unwrap()
+            let vendors = json!({"s2s": [{"vendor": "openai", "model": "m", "options": options}]});
+            setup(&vendors).live.remove(0)
         };
         assert_eq!(s2s(json!({"voice": "bea"})).voice, "bea");
         assert_eq!(s2s(json!({})).voice, "", "another vendor's is not sent");
+        let semantic = s2s(json!({"turn_detection": "semantic_vad", "eagerness": "low"}));
+        assert_eq!(semantic.turns, TurnDetection::Semantic { eagerness: "low".into() });
     }
 }

@@ -12,9 +12,9 @@ use std::future::pending;
 use audio::{PIPELINE_HZ, Resampler};
 use dialogue::{Input, LiveCommand, LiveEvent, SayId, Usage};
 use line::Frame;
-use speech::{Fault, Kind, Outcome, RealtimeConfig, RealtimeEvent, RealtimeSocket, Vendor};
+use speech::{ChatMessage, Fault, Kind, Outcome, RealtimeConfig, RealtimeEvent, RealtimeSocket, Vendor};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::chat_messages::chat_messages;
@@ -30,8 +30,8 @@ const UNNAMED_SAMPLES: usize = 24_000 * 120;
 /// What a session is made of.
 #[derive(Debug)]
 pub struct LiveSetup {
-    /// Vendor, model, prompt.
-    pub config: RealtimeConfig,
+    /// Vendor, model, prompt; the first is asked, the next when it fails.
+    pub chain: Vec<RealtimeConfig>,
     /// The caller.
     pub frames: mpsc::Receiver<Frame>,
     /// From the dialogue.
@@ -48,6 +48,11 @@ pub struct LiveSetup {
 #[derive(Debug)]
 pub struct Live {
     setup: LiveSetup,
+    places: Vec<Place>,
+    /// Who of the chain is asked.
+    at: usize,
+    /// What was said in sessions before this one.
+    history: Vec<ChatMessage>,
     /// Speeches by the vendor's name of the item.
     plays: BTreeMap<String, SayId>,
     /// The item that sounds, and its audio while the dialogue has not named it.
@@ -66,40 +71,67 @@ impl Live {
     /// A session that connects as soon as it runs.
     #[must_use]
     pub fn new(setup: LiveSetup) -> Self {
-        Self { setup, plays: BTreeMap::new(), item: None, unnamed: Vec::new() }
+        let places = Place::of_live(&setup.chain);
+        Self {
+            setup,
+            places,
+            at: 0,
+            history: Vec::new(),
+            plays: BTreeMap::new(),
+            item: None,
+            unnamed: Vec::new(),
+        }
     }
 
     /// Runs until the frames end.
     pub async fn run(mut self) {
-        loop {
+        let mut failed = None;
+        // An empty chain has nobody to ask.
+        while let Some(attempt) = self.setup.vendors.attempt(Kind::Realtime, &self.places, failed) {
+            self.at = attempt.vendor();
             let ended = match self.connect().await {
                 Ok((session, socket)) => self.serve(session, socket).await,
                 Err(fault) => Ended::Fault(fault),
             };
             match ended {
                 Ended::Call => return,
-                Ended::Recycle(messages) => self.setup.config.history = chat_messages(&messages),
+                Ended::Recycle(messages) => self.history = chat_messages(&messages),
                 Ended::Fault(fault) => {
                     warn!(%fault, "speech-to-speech session lost");
                     debug!(detail = fault.detail, "what its vendor said");
-                    self.setup.vendors.failed(Kind::Realtime, &self.place(), &fault);
+                    self.setup.vendors.failed(Kind::Realtime, self.place(), &fault);
+                    failed = Some(self.at);
                     self.tell(LiveEvent::Closed(failure(&fault))).await;
                     let Some(messages) = self.wait_for_recycle().await else { return };
-                    self.setup.config.history = chat_messages(&messages);
+                    self.history = chat_messages(&messages);
                 }
             }
             self.end_item().await;
         }
     }
 
-    fn place(&self) -> Place {
-        Place::new(Vendor::OpenAi, &self.setup.config.endpoint)
+    fn place(&self) -> &Place {
+        &self.places[self.at]
     }
 
     async fn connect(&self) -> Result<(RealtimeSocket, WebSocket), Fault> {
-        let session = RealtimeSocket::new(self.setup.config.clone());
-        let opened = WebSocket::connect(&session.connect(), Kind::Realtime.deadlines().connect).await;
-        Ok((session, opened.map_err(|error| error.fault(Vendor::OpenAi))?))
+        let config = RealtimeConfig { history: self.history.clone(), ..self.setup.chain[self.at].clone() };
+        open(config).await
+    }
+
+    /// Has models that are passed over open a session behind the scenes: one that is ready brings them back.
+    fn probe(&self) {
+        for at in self.setup.vendors.probes_due(Kind::Realtime, &self.places) {
+            let config = self.setup.chain[at].clone();
+            let (vendors, place) = (self.setup.vendors.clone(), self.places[at].clone());
+            // Not one of the call's tasks: it may outlive the call, and has its own deadline.
+            tokio::spawn(async move {
+                match probe(config).await {
+                    Ok(()) => vendors.worked(Kind::Realtime, &place),
+                    Err(fault) => vendors.failed(Kind::Realtime, &place, &fault),
+                }
+            });
+        }
     }
 
     /// Without a session nothing is heard; the dialogue asks for a new one, or ends the call.
@@ -188,7 +220,8 @@ impl Live {
         for event in events {
             let event = match event {
                 RealtimeEvent::Ready { .. } => {
-                    self.setup.vendors.worked(Kind::Realtime, &self.place());
+                    self.setup.vendors.worked(Kind::Realtime, self.place());
+                    self.probe();
                     LiveEvent::Ready
                 }
                 RealtimeEvent::SpeechStarted { .. } => LiveEvent::SpeechStarted,
@@ -205,7 +238,7 @@ impl Live {
                 RealtimeEvent::ResponseDone { usage, outcome } => {
                     if let Outcome::Failed(fault) = &outcome {
                         warn!(%fault, "speech-to-speech reply failed");
-                        self.setup.vendors.failed(Kind::Realtime, &self.place(), fault);
+                        self.setup.vendors.failed(Kind::Realtime, self.place(), fault);
                     }
                     self.end_item().await;
                     LiveEvent::ResponseDone(usage.map(tokens).unwrap_or_default())
@@ -256,6 +289,29 @@ impl Live {
     }
 }
 
+async fn open(config: RealtimeConfig) -> Result<(RealtimeSocket, WebSocket), Fault> {
+    let session = RealtimeSocket::new(config);
+    let opened = WebSocket::connect(&session.connect(), Kind::Realtime.deadlines().connect).await;
+    Ok((session, opened.map_err(|error| error.fault(Vendor::OpenAi))?))
+}
+
+/// Opens a session and closes it again.
+async fn probe(config: RealtimeConfig) -> Result<(), Fault> {
+    let (mut session, mut socket) = open(config).await?;
+    let getting_ready = async {
+        while !session.ready() {
+            while let Some(message) = session.poll_send() {
+                socket.send(message).await.map_err(|error| error.fault(Vendor::OpenAi))?;
+            }
+            session.decode(socket.next().await)?;
+        }
+        Ok(())
+    };
+    let ready = timeout(Kind::Realtime.deadlines().first, getting_ready).await;
+    socket.close().await;
+    ready.unwrap_or_else(|_| Err(Fault::timed_out(Vendor::OpenAi, "ready")))
+}
+
 fn tokens(usage: speech::Usage) -> Usage {
     let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     Usage {
@@ -270,5 +326,40 @@ async fn next(commands: &mut mpsc::Receiver<LiveCommand>) -> LiveCommand {
         Some(command) => command,
         // The dialogue is gone; the frames end soon.
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use simulator::Simulator;
+    use speech::{Endpoint, ToolChoice, TurnDetection};
+
+    use super::*;
+
+    fn config(base_url: &str) -> RealtimeConfig {
+        RealtimeConfig {
+            endpoint: Endpoint::new(base_url, "key"),
+            model: "voice".into(),
+            voice: "any".into(),
+            instructions: String::new(),
+            tools: Vec::new(),
+            tool_choice: ToolChoice::Auto,
+            transcription_model: None,
+            language: None,
+            turns: TurnDetection::Ours,
+            max_output_tokens: None,
+            history: Vec::new(),
+            extra: serde_json::Map::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_probe_opens_a_session_where_there_is_one_and_says_why_not_elsewhere() {
+        crate::net::tls::install_provider();
+        let simulator = Simulator::start(simulator::Config::default()).await.unwrap();
+        let there = simulator.addresses.openai.clone();
+        assert_eq!(probe(config(&there)).await, Ok(()));
+        // Nobody listens on the discard port.
+        assert!(probe(config("http://127.0.0.1:9/v1")).await.is_err());
     }
 }

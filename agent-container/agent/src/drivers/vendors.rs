@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use speech::{
-    Attempt, BreakerSettings, Changed, Endpoint, Fallback, Fault, Kind, LlmConfig, SttConfig, TtsConfig,
-    Vendor,
+    Attempt, BreakerSettings, Changed, Endpoint, Fallback, Fault, Kind, LlmConfig, RealtimeConfig, SttConfig,
+    TtsConfig, Vendor,
 };
 use telemetry::metric::VENDOR_REQUESTS_TOTAL;
 use tokio::time::Instant;
@@ -36,6 +36,12 @@ impl Place {
     #[must_use]
     pub fn of_llm(chain: &[LlmConfig]) -> Vec<Self> {
         chain.iter().map(|config| Self::new(config.vendor, &config.endpoint)).collect()
+    }
+
+    /// The places of a chain of speech-to-speech models.
+    #[must_use]
+    pub fn of_live(chain: &[RealtimeConfig]) -> Vec<Self> {
+        chain.iter().map(|config| Self::new(Vendor::OpenAi, &config.endpoint)).collect()
     }
 
     /// The places of a chain of voices.

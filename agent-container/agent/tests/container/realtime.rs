@@ -10,15 +10,18 @@ const LONG_REPLY: &str = "We are open from ten in the morning until eleven at ni
 
 fn setup(script: Script, agent: Value) -> WorldSetup {
     WorldSetup {
-        vendors: json!({"s2s": {
-            "vendor": "openai",
-            "model": "voice",
-            "options": {"voice": "any", "transcription_model": "ears"},
-        }}),
+        vendors: json!({"s2s": [vendor(json!({}))]}),
         simulator: simulator::Config { script, ..simulator::Config::default() },
         agent,
         ..WorldSetup::default()
     }
+}
+
+/// One of a chain, with further options.
+fn vendor(mut options: Value) -> Value {
+    options["voice"] = json!("any");
+    options["transcription_model"] = json!("ears");
+    json!({"vendor": "openai", "model": "voice", "options": options})
 }
 
 fn script(line: &str, reply: Reply) -> Script {
@@ -85,5 +88,25 @@ async fn a_session_that_expires_is_replaced_with_its_history() {
     let journal = world.journal("CA").await;
     assert!(journal.contains("\"recycle\"") && journal.contains("live_expired"), "{journal}");
     assert!(world.asked(simulator::Service::OpenaiRealtime) >= 2, "a second session");
+    world.no_rule_was_broken();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_of_a_chain_goes_on_where_the_first_is_not_there_and_ends_turns_by_meaning() {
+    let reply = Reply { say: "With pleasure.".into(), ..Reply::default() };
+    let mut world_setup =
+        setup(script("I would like to book a table.", reply), json!({"greeting": "Hello."}));
+    // Nobody listens on the discard port.
+    let gone = vendor(json!({"base_url": "http://127.0.0.1:9/v1"}));
+    let there = vendor(json!({"turn_detection": "semantic_vad", "eagerness": "high"}));
+    world_setup.vendors = json!({"s2s": [gone, there]});
+    let mut world = World::start(world_setup).await;
+    let mut caller = world.call("CA").await;
+    caller.is_greeted().await;
+    caller.asks("I would like to book a table.").await;
+    caller.hangs_up().await;
+    assert_eq!(world.memory.ended("CA").await, EndReason::CallerHangup);
+    let journal = world.journal("CA").await;
+    assert_eq!(journal.matches("\"closed\"").count(), 1, "{journal}");
     world.no_rule_was_broken();
 }
