@@ -19,7 +19,7 @@ const UTTERANCE_END_MS: u32 = 1000;
 const PRIMER_MS: u32 = 20;
 /// Audio goes in pieces of this length: a message for each 20 ms would cost more than anything else a call does.
 /// livekit's plugin sends 50 ms.
-const CHUNK_MS: u32 = 60;
+const CHUNK_MS: u32 = 80;
 /// An interim that starts this much before the end of the last final is about settled words.
 const OVERLAP_MS: u64 = 50;
 

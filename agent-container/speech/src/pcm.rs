@@ -8,7 +8,9 @@ use crate::WsMessage;
 
 /// Samples as little-endian bytes.
 pub(crate) fn to_bytes(samples: &[i16]) -> Vec<u8> {
-    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+    let mut bytes = Vec::with_capacity(samples.len() * 2);
+    samples.iter().for_each(|sample| bytes.extend_from_slice(&sample.to_le_bytes()));
+    bytes
 }
 
 /// Samples as base64 of little-endian bytes.

@@ -81,8 +81,8 @@ fn audio_is_little_endian_and_never_empty() {
     assert_eq!(session.audio(&[1, -2]), None);
     let finalize = WsMessage::Text(r#"{"type":"Finalize"}"#.to_owned());
     assert_eq!(session.finalize(), [WsMessage::Binary(vec![1, 0, 0xfe, 0xff]), finalize]);
-    assert_eq!(session.audio(&[7; 959]), None);
-    assert_eq!(session.audio(&[7]), Some(WsMessage::Binary([7, 0].repeat(960))));
+    assert_eq!(session.audio(&[7; 1279]), None);
+    assert_eq!(session.audio(&[7]), Some(WsMessage::Binary([7, 0].repeat(1280))));
 }
 
 #[test]
