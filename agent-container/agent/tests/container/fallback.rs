@@ -8,7 +8,8 @@ use simulator::Service;
 use speech::Vendor;
 
 /// What goes wrong, as the simulator's key says it.
-const FAULTS: [&str; 7] = [
+const FAULTS: [&str; 8] = [
+    "key?fault=slow",
     "key?fault=unauthorized",
     "key?fault=rate_limited",
     "key?fault=error&after=1",
