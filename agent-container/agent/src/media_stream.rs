@@ -21,12 +21,12 @@ use dialogue::Road;
 use domain::{JobId, JobMetadata, RoomName, Secret};
 use line::{FRAME_MS, FRAME_SAMPLES, Line, LineCommand, LineDriver, LineEnd, LineEvent, Source, Station};
 use mediastream::{Fact, LONGEST_MESSAGE, MOST_AHEAD, Session, Start};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
 use crate::call::reports::wall_now;
-use crate::call::station::{self, CallStation};
+use crate::call::station::{self, CallStation, Sound};
 use crate::call::transfer::NoTransfers;
 use crate::supervisor::StreamCall;
 
@@ -199,7 +199,7 @@ struct Stream {
     /// Ticks in a row in which too much was on its way.
     held: u32,
     /// Rung when there is more to say.
-    sound: Arc<Notify>,
+    sound: Arc<Sound>,
     /// Whether the last tick had nothing to say: then a speech begins at once, not at the next tick.
     silent: bool,
 }
@@ -220,7 +220,7 @@ impl Stream {
                 message = self.socket.recv() => self.receive(message).await,
                 command = self.driver.commands.recv() => self.command(command),
                 _ = tick.tick() => self.speak().await,
-                () = sound.notified(), if self.silent => {
+                () = sound.more.notified(), if self.silent => {
                     tick.reset();
                     self.speak().await
                 }

@@ -12,6 +12,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -34,6 +35,9 @@ pub enum Source {
     Concealed,
 }
 
+/// Rung when there is something to say after a silence: whoever plays it out need not wait for its clock.
+pub type Bell = Arc<dyn Fn() + Send + Sync>;
+
 /// The call's end of the audio, called by the road's media thread every 20 ms.
 ///
 /// Both verbs must return quickly: no lock shared with the call loop, no blocking, no I/O.
@@ -42,6 +46,8 @@ pub trait Station: Send {
     fn hear(&mut self, frame: &Frame, source: Source);
     /// Fills the next 20 ms for the caller. `false`: nothing to say, the road sends silence.
     fn speak(&mut self, frame: &mut Frame) -> bool;
+    /// Takes the road's bell, where it has one.
+    fn take_bell(&mut self, _bell: Bell) {}
 }
 
 /// A key of the telephone (RFC 4733, section 3.2: events 0 to 15).

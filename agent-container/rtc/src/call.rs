@@ -40,6 +40,8 @@ pub(crate) enum News {
         reason: String,
     },
     Up(Role),
+    /// Reliable data passes.
+    ChannelOpen,
     Down(Role, String),
     Data(Vec<u8>),
     /// The call's own code panicked; the call is gone.
@@ -232,7 +234,7 @@ impl Call {
                 Happening::Data(bytes) => self.tell(session, News::Data(bytes)),
                 Happening::Up => self.tell(session, News::Up(role)),
                 Happening::Down(reason) => self.tell(session, News::Down(role, reason)),
-                Happening::ChannelOpen => {}
+                Happening::ChannelOpen => self.tell(session, News::ChannelOpen),
             }
         }
     }

@@ -23,6 +23,8 @@ const LOSSY: &str = "_lossy";
 /// longer than livekit-sip keeps a caller.
 const STUN_RETRANSMITS: usize = 4;
 const STUN_MAX_RTO: Duration = Duration::from_secs(2);
+/// A connection whose reliable channel has not opened this long after it came up is not waited for any more.
+const CHANNELS_WITHIN: Duration = Duration::from_secs(2);
 /// Any UDP datagram fits.
 const DATAGRAM_BYTES: usize = 2048;
 /// Errors of earlier sends (ICMP) skipped in one go.
@@ -45,7 +47,7 @@ pub(crate) enum Happening {
     Audio(Box<MediaData>),
     /// A packet on a data channel.
     Data(Vec<u8>),
-    /// Data can be sent.
+    /// The reliable channel is open: data can be sent, and comes.
     ChannelOpen,
 }
 
@@ -79,6 +81,7 @@ pub(crate) struct Connection {
     pub(crate) due: Instant,
     pending: Option<SdpPendingOffer>,
     sending: Option<Sending>,
+    up_at: Option<Instant>,
     reliable: Option<ChannelId>,
     lossy: Option<ChannelId>,
     complained: bool,
@@ -150,6 +153,7 @@ impl Connection {
             due: now,
             pending: None,
             sending: None,
+            up_at: None,
             reliable: None,
             lossy: None,
             complained: false,
@@ -161,8 +165,15 @@ impl Connection {
         self.state == State::Up
     }
 
+    /// Still being made: its data channels take round trips, too.
     pub(crate) fn is_connecting(&self) -> bool {
-        self.state == State::Connecting
+        match self.state {
+            State::Connecting => true,
+            State::Up => {
+                self.reliable.is_none() && self.up_at.is_some_and(|at| at.elapsed() < CHANNELS_WITHIN)
+            }
+            State::Down => false,
+        }
     }
 
     pub(crate) fn apply_answer(&mut self, sdp: &str) -> Result<(), String> {
@@ -296,6 +307,7 @@ impl Connection {
         match event {
             Event::Connected => {
                 self.state = State::Up;
+                self.up_at = Some(Instant::now());
                 Some(Happening::Up)
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
@@ -307,7 +319,10 @@ impl Connection {
             Event::ChannelOpen(id, label) => {
                 match label.as_str() {
                     RELIABLE => self.reliable = Some(id),
-                    LOSSY => self.lossy = Some(id),
+                    LOSSY => {
+                        self.lossy = Some(id);
+                        return None;
+                    }
                     _ => return None,
                 }
                 Some(Happening::ChannelOpen)

@@ -151,13 +151,13 @@ impl Seat {
         Ok(())
     }
 
-    /// Until the connection is up, or (`until_up` is false) until nobody listens any more. An error is why
+    /// Until the server can send us messages, or (`until_seated` is false) until nobody listens any more. An error is why
     /// the seat is lost.
     async fn listen(
         &mut self,
         signalling: &mut Signalling,
         negotiation: &mut Negotiation,
-        until_up: bool,
+        until_seated: bool,
     ) -> Result<(), String> {
         loop {
             let input = tokio::select! {
@@ -172,13 +172,13 @@ impl Seat {
                     Some((number, news)) if number == self.number => match news {
                         News::Answer { offer_id, sdp } => Input::Answered { id: offer_id, sdp },
                         News::OfferFailed { offer_id, .. } => Input::OfferFailed { id: offer_id },
-                        News::Up(_) if until_up => return Ok(()),
+                        News::ChannelOpen if until_seated => return Ok(()),
                         News::Down(_, why) => return Err(why),
                         News::Data(bytes) => {
                             self.hand_on(&bytes);
                             continue;
                         }
-                        News::Up(_) | News::Panicked => continue,
+                        News::Up(_) | News::ChannelOpen | News::Panicked => continue,
                     },
                     Some(_) => continue,
                     None => return Err("the media thread is gone".into()),

@@ -66,7 +66,7 @@ impl Media {
     /// A new call on one of the threads.
     pub(crate) async fn open(
         &self,
-        station: Box<dyn Station>,
+        mut station: Box<dyn Station>,
         codec: Codec,
         stats: Arc<CallStats>,
     ) -> Result<MediaCall, AudioError> {
@@ -77,6 +77,8 @@ impl Media {
         let thread = &self.threads[place(calls)];
         let (news, inbox) = mpsc::channel(NEWS_BOUND);
         thread.calls.fetch_add(1, Relaxed);
+        let waker = Arc::clone(&thread.waker);
+        station.take_bell(Arc::new(move || wake(&waker)));
         let call = MediaCall {
             id,
             commands: thread.commands.clone(),
@@ -135,9 +137,13 @@ impl MediaCall {
     async fn command(&self, command: Command) {
         // A thread that is gone has panicked outside any call; the join runs into its deadline then.
         let _ = self.commands.send(command).await;
-        if let Err(error) = self.waker.wake() {
-            tracing::debug!(%error, "the media thread will look by itself");
-        }
+        wake(&self.waker);
+    }
+}
+
+fn wake(waker: &Waker) {
+    if let Err(error) = waker.wake() {
+        tracing::debug!(%error, "the media thread will look by itself");
     }
 }
 

@@ -248,7 +248,7 @@ impl Session {
                 self.publisher_up = true;
                 self.check_established(state);
             }
-            News::Up(Role::Subscriber) => {}
+            News::Up(Role::Subscriber) | News::ChannelOpen => {}
             News::Down(role, reason) => {
                 let reason = format!("{role:?} connection: {reason}");
                 self.down.get_or_insert((Instant::now() + AWAIT_REASON, reason));

@@ -1,12 +1,13 @@
 //! One media thread: many calls, one clock, two poll sets.
 //!
-//! The thread wakes on a grid of 5 ms. A call ticks on every fourth step, calls are spread over the
-//! four. Sockets of connections that are up are in the *quiet* set, which is only looked at on the
-//! grid: packets of many calls are then read in one wake-up, for at most 5 ms of delay. Sockets of
-//! connections that are being made are in the *eager* set, which wakes the thread at once: a
-//! handshake has many round trips.
+//! A call ticks every 20 ms, in one of four phases that are 5 ms apart. A few calls share one phase, because a
+//! wake-up costs more than what it does for one call; many are spread over the four. The thread wakes for
+//! phases that have calls. Sockets of connections that are up are in the *quiet* set, which is only looked at
+//! then: packets of many calls are read in one wake-up, for at most 20 ms of delay with few calls and 5 with
+//! many. Sockets of connections that are being made are in the *eager* set, which wakes the thread at once: a
+//! handshake has many round trips. So does a station that begins to speak.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,9 +24,11 @@ use crate::stats::Lateness;
 /// Names a call inside its thread.
 pub(crate) type CallId = usize;
 
-/// Steps of the grid in one tick of 20 ms.
+/// Phases of one tick of 20 ms.
 const PHASES: u64 = 4;
 const STEP_MS: u64 = line::FRAME_MS as u64 / PHASES;
+/// Calls that share a phase before the next one is used.
+const TOGETHER: usize = 12;
 /// A tick that is later than this is skipped, not made good: livekit-sip buffers 100 ms towards the
 /// telephone and drops what comes in a burst beyond it.
 const MAX_LATE: Duration = Duration::from_millis(60);
@@ -51,12 +54,13 @@ pub(crate) struct Shard {
     orphaned: bool,
     eager: Poll,
     quiet: Poll,
-    calls: HashMap<CallId, Call>,
+    calls: BTreeMap<CallId, Box<Call>>,
     phases: [Vec<CallId>; PHASES as usize],
     /// Calls with a connection in the eager set.
     connecting: Vec<CallId>,
     lateness: Arc<Lateness>,
     start: Instant,
+    /// The next step of 5 ms; one whose phase has no calls is passed over.
     step: u64,
 }
 
@@ -73,7 +77,7 @@ impl Shard {
             orphaned: false,
             eager,
             quiet,
-            calls: HashMap::new(),
+            calls: BTreeMap::new(),
             phases: Default::default(),
             connecting: Vec::new(),
             lateness,
@@ -87,6 +91,7 @@ impl Shard {
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_AT_ONCE);
         while !(self.orphaned && self.calls.is_empty()) {
+            self.pass_over();
             let wait = self.next_wake_up().saturating_duration_since(Instant::now());
             if let Err(error) = self.eager.poll(&mut events, Some(wait))
                 && error.kind() != io::ErrorKind::Interrupted
@@ -96,6 +101,9 @@ impl Shard {
             self.take_commands();
             self.receive(&events);
             self.wake_connecting();
+            if events.iter().any(|event| event.token() == WAKER) {
+                self.begin_speeches_now();
+            }
             if self.due() <= Instant::now() {
                 self.step_on(&mut events);
             }
@@ -103,21 +111,32 @@ impl Shard {
     }
 
     fn due(&self) -> Instant {
-        self.start + Duration::from_millis(STEP_MS * self.step)
+        self.due_of(self.step)
+    }
+
+    fn due_of(&self, step: u64) -> Instant {
+        self.start + Duration::from_millis(STEP_MS * step)
     }
 
     fn next_wake_up(&self) -> Instant {
         if self.calls.is_empty() {
             return Instant::now() + IDLE_POLL;
         }
-        let timers = self.connecting.iter().filter_map(|id| self.calls.get(id)).flat_map(connections);
+        let timers =
+            self.connecting.iter().filter_map(|id| self.calls.get(id)).flat_map(|call| connections(call));
         timers.map(|connection| connection.due).min().map_or(self.due(), |timer| timer.min(self.due()))
+    }
+
+    /// On to the next phase that has calls.
+    fn pass_over(&mut self) {
+        let populated = |step: &u64| !self.phases[phase_of(*step)].is_empty();
+        self.step = (self.step..self.step + PHASES).find(populated).unwrap_or(self.step);
     }
 
     fn take_commands(&mut self) {
         loop {
             match self.commands.try_recv() {
-                Ok(Command::Open(id, call)) => self.open(id, *call),
+                Ok(Command::Open(id, call)) => self.open(id, call),
                 Ok(Command::Act(id, Action::Attach(connection))) => self.attach(id, connection),
                 Ok(Command::Act(id, Action::Detach)) => self.detach(id),
                 Ok(Command::Act(id, action)) => self.guard(id, |call| call.act(action)),
@@ -131,13 +150,11 @@ impl Shard {
         }
     }
 
-    fn open(&mut self, id: CallId, call: Call) {
+    fn open(&mut self, id: CallId, call: Box<Call>) {
         if self.calls.is_empty() {
             self.restart_clock();
         }
-        if let Some(phase) = self.phases.iter_mut().min_by_key(|phase| phase.len()) {
-            phase.push(id);
-        }
+        self.phases[place(self.phases.each_ref().map(Vec::len))].push(id);
         self.calls.insert(id, call);
     }
 
@@ -251,17 +268,20 @@ impl Shard {
             self.receive(events);
         }
         let now = Instant::now();
-        let ids: Vec<CallId> = self.calls.keys().copied().collect();
-        ids.into_iter().for_each(|id| self.wake(id, now));
+        let is_due = |call: &Call| connections(call).any(|connection| connection.due <= now);
+        let due: Vec<CallId> =
+            self.calls.iter().filter(|(_, call)| is_due(call)).map(|(&id, _)| id).collect();
+        due.into_iter().for_each(|id| self.wake(id, now));
         while self.due() <= now {
             self.tick_phase();
             self.step += 1;
+            self.pass_over();
         }
     }
 
     fn tick_phase(&mut self) {
         let due = self.due();
-        let phase = usize::try_from(self.step % PHASES).unwrap_or(0);
+        let phase = phase_of(self.step);
         // Calls that end meanwhile leave the list; walking it from its end misses none.
         for index in (0..self.phases[phase].len()).rev() {
             let Some(&id) = self.phases[phase].get(index) else { continue };
@@ -272,18 +292,27 @@ impl Shard {
             } else {
                 self.guard(id, |call| call.tick(due));
             }
-            if self.calls.get(&id).is_some_and(Call::is_abandoned) {
+            if self.calls.get(&id).is_some_and(|call| call.is_abandoned()) {
                 self.close(id);
             }
         }
         if due.elapsed() <= MAX_LATE {
-            self.begin_speeches(due, phase);
+            self.begin_speeches(due, phase, (0..PHASES as usize).filter(|other| *other != phase));
         }
     }
 
-    /// Calls that rest and have something to say now do not wait for their phase: it becomes this one.
-    fn begin_speeches(&mut self, due: Instant, phase: usize) {
-        for other in (0..self.phases.len()).filter(|other| *other != phase) {
+    /// Somebody rang: what is to be said begins as if the last step had seen it.
+    fn begin_speeches_now(&mut self) {
+        let last = (self.step.saturating_sub(PHASES)..self.step).rev();
+        let last = last.map(|step| (step, phase_of(step))).find(|&(_, phase)| !self.phases[phase].is_empty());
+        if let Some((step, phase)) = last {
+            self.begin_speeches(self.due_of(step), phase, 0..PHASES as usize);
+        }
+    }
+
+    /// Calls of other phases that rest and have something to say now do not wait for theirs: it becomes this one.
+    fn begin_speeches(&mut self, due: Instant, phase: usize, others: impl Iterator<Item = usize>) {
+        for other in others {
             for index in (0..self.phases[other].len()).rev() {
                 let Some(&id) = self.phases[other].get(index) else { continue };
                 let mut begun = false;
@@ -297,6 +326,17 @@ impl Shard {
     }
 }
 
+fn phase_of(step: u64) -> usize {
+    usize::try_from(step % PHASES).unwrap_or(0)
+}
+
+/// The phase for the next call, by how many calls each has: they are filled one after the other, those farthest apart first.
+fn place(calls: [usize; PHASES as usize]) -> usize {
+    let order = [0, 2, 1, 3];
+    let room = order.into_iter().find(|&phase| calls[phase] < TOGETHER);
+    room.or_else(|| order.into_iter().min_by_key(|&phase| calls[phase])).unwrap_or(0)
+}
+
 fn connections(call: &Call) -> impl Iterator<Item = &Connection> {
     call.connections.iter().flatten().map(AsRef::as_ref)
 }
@@ -307,4 +347,25 @@ fn token(id: CallId, role: Role) -> Token {
 
 fn call_of(token: Token) -> (CallId, Role) {
     (token.0 / 2, if token.0.is_multiple_of(2) { Role::Publisher } else { Role::Subscriber })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TOGETHER, place};
+
+    #[test]
+    fn few_calls_share_a_phase_and_many_are_spread() {
+        let (few, full) = (TOGETHER - 1, TOGETHER);
+        for (calls, expected) in [
+            ([0, 0, 0, 0], 0),
+            ([few, 0, 0, 0], 0),
+            ([full, 0, 0, 0], 2),
+            ([full, 0, full, 0], 1),
+            ([few, 0, full, 0], 0),
+            ([full, full, full, few], 3),
+            ([full + 1, full, full + 1, full + 1], 1),
+        ] {
+            assert_eq!(place(calls), expected, "{calls:?}");
+        }
+    }
 }

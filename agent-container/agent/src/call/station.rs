@@ -1,10 +1,11 @@
 //! The call's ear and mouth on the media thread: 20 ms at a time, no lock, no wait.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use audio::{Playout, PlayoutFeed, Vad, VadConfig, VadEdge, playout};
-use line::{Frame, Source, Station};
+use line::{Bell, Frame, Source, Station};
 use tokio::sync::{Notify, mpsc};
 
 use crate::drivers::recogniser::FRAME_BOUND;
@@ -13,9 +14,32 @@ use crate::drivers::recogniser::FRAME_BOUND;
 /// counted; a loop that leaves so many unread is stuck anyway.
 const EDGE_BOUND: usize = 64;
 
-/// Frames that go to the recogniser together, 60 ms, while nothing happens: to wake it for each would cost more than what it
-/// does with them.
-const BUNDLE: usize = 3;
+/// Frames that go to the recogniser together, 80 ms as Deepgram Flux wants them, while nothing happens: to wake it for each would
+/// cost more than what it does with them.
+const BUNDLE: usize = 4;
+
+/// Tells the road that there is something to say.
+#[derive(Default)]
+pub struct Sound {
+    /// Notified whenever there is more of it.
+    pub more: Notify,
+    bell: OnceLock<Bell>,
+}
+
+impl Sound {
+    /// A speech begins.
+    pub fn begins(&self) {
+        if let Some(bell) = self.bell.get() {
+            bell();
+        }
+    }
+}
+
+impl fmt::Debug for Sound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sound").finish_non_exhaustive()
+    }
+}
 
 /// The media thread's end.
 #[derive(Debug)]
@@ -27,6 +51,7 @@ pub struct CallStation {
     frames: mpsc::Sender<Frame>,
     bundle: Vec<Frame>,
     playout: Playout,
+    sound: Arc<Sound>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -50,8 +75,8 @@ pub struct StationEnd {
     pub feed: PlayoutFeed,
     /// Rung when the ring has events.
     pub bell: Arc<Notify>,
-    /// To be rung when there is more to say: roads with a clock of their own need not wait for its next tick.
-    pub sound: Arc<Notify>,
+    /// To be told of what there is to say: roads with a clock of their own need not wait for its next tick.
+    pub sound: Arc<Sound>,
     /// How to hear, once the agent's configuration is known.
     pub retune: mpsc::Sender<Tuning>,
     /// Speeches that were cut off: what a road has buffered of them is to be forgotten.
@@ -70,6 +95,7 @@ pub fn pair() -> (CallStation, StationEnd) {
     let ring = Arc::clone(&bell);
     let (feed, playout) = playout::pair(move || ring.notify_one());
     let dropped = Arc::new(AtomicU64::new(0));
+    let sound = Arc::<Sound>::default();
     let vad = Vad::new(VadConfig::default());
     let station = CallStation {
         vad,
@@ -79,10 +105,10 @@ pub fn pair() -> (CallStation, StationEnd) {
         frames: frame_tx,
         bundle: Vec::with_capacity(BUNDLE),
         playout,
+        sound: Arc::clone(&sound),
         dropped: Arc::clone(&dropped),
     };
     let cuts = Arc::new(AtomicU64::new(0));
-    let sound = Arc::default();
     (station, StationEnd { edges, frames, feed, bell, sound, retune, cuts, dropped })
 }
 
@@ -116,5 +142,10 @@ impl Station for CallStation {
 
     fn speak(&mut self, frame: &mut Frame) -> bool {
         self.playout.next_frame(frame)
+    }
+
+    fn take_bell(&mut self, bell: Bell) {
+        // One station is on one road.
+        let _ = self.sound.bell.set(bell);
     }
 }

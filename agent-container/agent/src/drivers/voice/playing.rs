@@ -55,7 +55,10 @@ impl Voice {
             if !head.waiting.is_empty() {
                 let taken = self.setup.feed.append(speech_id(id), &head.waiting);
                 head.waiting.drain(..taken);
-                self.setup.sound.notify_one();
+                self.setup.sound.more.notify_one();
+                if head.appended == 0 {
+                    self.setup.sound.begins();
+                }
                 head.appended += taken;
             }
             if !head.waiting.is_empty() || head.source != Source::Complete {

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::clips::Clips;
 use super::playing::{say_id, speech_id};
 use super::utterance::{Source, Utterance};
+use crate::call::station::Sound;
 use crate::drivers::synthesis::{Event, Synthesiser};
 use crate::drivers::tasks::Tasks;
 use crate::drivers::vendors::{Place, Vendors};
@@ -62,7 +63,7 @@ pub struct VoiceSetup {
     /// Rung by the media thread when the ring has events.
     pub bell: Arc<Notify>,
     /// Rung by us when the ring got more to play.
-    pub sound: Arc<Notify>,
+    pub sound: Arc<Sound>,
     /// Counts speeches that are cut off.
     pub cuts: Arc<AtomicU64>,
     /// From the dialogue.
